@@ -1,0 +1,1 @@
+"""Numbers of the RFCs, visible to Python (see proto.pxd)."""

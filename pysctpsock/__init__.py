@@ -1,0 +1,4 @@
+"""SCTP sockets for every Python program."""
+from ._version import __version__
+
+__all__ = ["__version__"]

@@ -1,0 +1,84 @@
+"""Build logic of the compiled core only; metadata is in setup.cfg.
+
+PYSCTPSOCK_BUILD chooses the mode: release (default), trace (line coverage of the .pyx files)
+or asan (address and undefined-behaviour sanitizers).
+"""
+import os
+import shutil
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+MODES = {  # name: (compiler flags, linker flags, C macros, Cython directives)
+    "release": (["-O3"], [], [], {"boundscheck": False}),
+    "trace": (
+        ["-O0", "-g"],
+        [],
+        [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")],
+        {"linetrace": True, "profile": True, "boundscheck": True},
+    ),
+    "asan": (  # no stack redzones: greenlet copies stack slices
+        ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "--param=asan-stack=0"],
+        ["-fsanitize=address,undefined"],
+        [],
+        {"boundscheck": True},
+    ),
+}
+MODE = os.environ.get("PYSCTPSOCK_BUILD", "release")
+CFLAGS, LDFLAGS, MACROS, DIRECTIVES = MODES[MODE]
+CY, BUILD = Path("cy"), Path("build") / MODE
+
+
+def cimport_root():
+    """Make pysctpsock._cy.X resolvable to cy/X.pxd by the Cython compiler."""
+    alias = Path("build") / "cimport" / "pysctpsock" / "_cy"
+    if alias.is_symlink():
+        alias.unlink()
+    shutil.rmtree(alias, ignore_errors=True)
+    alias.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        alias.symlink_to(os.path.relpath(CY, alias.parent), target_is_directory=True)
+    except OSError:  # no right to make links: declarations are enough
+        shutil.copytree(CY, alias, ignore=lambda d, names: [n for n in names if not n.endswith(".pxd")])
+    return str(alias.parents[1])
+
+
+def mode_changed():
+    """True if the last build in this tree was of another mode."""
+    stamp = Path("build") / "mode"
+    changed = not stamp.exists() or stamp.read_text() != MODE
+    stamp.parent.mkdir(exist_ok=True)
+    stamp.write_text(MODE)
+    return changed
+
+
+setup(
+    ext_modules=cythonize(
+        [
+            Extension(
+                f"pysctpsock._cy.{src.stem}",
+                [str(src)],
+                include_dirs=[str(CY)],
+                define_macros=MACROS,
+                extra_compile_args=CFLAGS,
+                extra_link_args=LDFLAGS,
+            )
+            for src in sorted(CY.glob("*.pyx"))
+        ],
+        include_path=[cimport_root()],
+        build_dir=None if MODE == "trace" else str(BUILD / "c"),  # coverage wants the C beside its .pyx
+        annotate=bool(os.environ.get("PYSCTPSOCK_ANNOTATE")),
+        nthreads=os.cpu_count() or 1,
+        force=mode_changed(),
+        emit_linenums=MODE == "asan",
+        compiler_directives={
+            "language_level": 3,
+            "wraparound": False,
+            "cdivision": True,
+            "embedsignature": True,
+            **DIRECTIVES,
+        },
+    ),
+    options={"build": {"build_base": str(BUILD)}, "build_ext": {"parallel": os.cpu_count() or 1}},
+)
