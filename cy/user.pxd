@@ -1,0 +1,36 @@
+"""The SCTP user: what one socket is to the core.
+
+RFC 9260 section 11 calls the upper layer so.  Whatever the core has to tell (messages and
+notifications to read, room to send, a new association to accept, an end) it puts here and enters the
+user in the endpoint's ready list; nothing is called back.
+"""
+from libc.stdint cimport uint32_t
+
+from .recvq cimport ReceiveQueue
+
+
+cpdef enum Ready:
+    READABLE = 1                 # the receive queue has something new
+    WRITABLE = 2                 # room in the send buffer after it was full
+    ACCEPTABLE = 4               # a new association waits to be accepted
+    CONNECTED = 8                # an association left COOKIE-WAIT / COOKIE-ECHOED, up or failed
+    ENDED = 16                   # an association is gone (its `error` says why)
+
+
+cdef class ReadyList:
+    cdef SctpUser head, tail
+    cdef SctpUser pop(self)      # the next ready user, or None; its `ready` is left for the caller to take
+
+
+cdef class SctpUser:
+    cdef public object owner                 # opaque to the core: the socket that is to be woken
+    cdef readonly ReceiveQueue receive_queue
+    cdef public uint32_t event_mask          # bit k: notification type 0x8000 + k is subscribed
+    cdef public uint32_t ready               # Ready flags since they were last taken
+    cdef public bint one_to_many
+    cdef ReadyList ready_list
+    cdef SctpUser next_ready
+    cdef bint in_ready_list
+
+    cdef void signal(self, uint32_t flags) noexcept
+    cdef int notify(self, int kind, object association, tuple fields) except -1   # queued if subscribed
