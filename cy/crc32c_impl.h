@@ -74,7 +74,7 @@ static uint32_t crc32c_by_table(uint32_t state, const uint8_t *data, size_t leng
 /* With reflected bits a carry-less product of 32 by 32 bits stands for a * k * x, and taking it through
  * the instruction multiplies by x^32 and reduces.  To pass w words of zeros, k is x^(64w - 33). */
 #define CRC32C_LANE_WORDS 128               /* longest lane, in words of 8 bytes */
-#define CRC32C_LANES_FROM 96                /* below so many bytes the joining costs more than it gains */
+#define CRC32C_LANES_FROM 192               /* below so many bytes the joining costs more than it gains */
 
 static uint32_t crc32c_shift[2 * CRC32C_LANE_WORDS + 1];
 
