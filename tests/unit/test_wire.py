@@ -4,7 +4,6 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from pysctpsock._cy.chunks import make_chunk, make_tlv, split_chunks, split_tlvs
 
 CHUNK = st.tuples(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=40))
@@ -94,13 +93,13 @@ def test_length_that_counts_the_final_padding_is_given_as_sent():
 @pytest.mark.parametrize("arguments", [(256, 0, b""), (-1, 0, b""), (0, 256, b""), (0, -1, b""),
                                        (0, 0, bytes(65532))])
 def test_impossible_chunks_are_not_made(arguments):
-    with pytest.raises(ValueError, match="bits|at most"):
+    with pytest.raises(ValueError, match=r"bits|at most"):
         make_chunk(*arguments)
 
 
 @pytest.mark.parametrize("arguments", [(65536, b""), (-1, b""), (0, bytes(65532))])
 def test_impossible_parameters_are_not_made(arguments):
-    with pytest.raises(ValueError, match="bits|at most"):
+    with pytest.raises(ValueError, match=r"bits|at most"):
         make_tlv(*arguments)
 
 
