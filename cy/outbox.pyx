@@ -80,5 +80,5 @@ cdef class Outbox:
         return True
 
     def take_packets(self):
-        """Empty the outbox: [(packet, destination, destination UDP port, source or "", carrier)], hosts as text."""
+        """Empty the outbox: [(packet, destination, its UDP port, source or "", carrier)], hosts as text."""
         return self.take()
