@@ -2,8 +2,8 @@
 import importlib.util
 import itertools
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import pytest
 
@@ -21,7 +21,8 @@ _sctp_ports = itertools.count(9260)  # a port of its own for each test: no test 
 @pytest.fixture(scope="session")
 def usrsctp_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiled tests/interop/usrsctp_peer.c."""
-    return peers.build_with_usrsctp(HERE / "usrsctp_peer.c", tmp_path_factory.mktemp("usrsctp") / "usrsctp_peer")
+    folder = tmp_path_factory.mktemp("usrsctp")
+    return peers.build_with_usrsctp(HERE / "usrsctp_peer.c", folder / "usrsctp_peer")
 
 
 @pytest.fixture

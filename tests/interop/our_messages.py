@@ -19,7 +19,7 @@ def lcg(x: int) -> int:
 
 
 class Direction:
-    """The messages of one direction: the client's have the seed of the connection, the server's that seed + 1."""
+    """The messages of one direction; the client's has the seed of the connection, the server's that + 1."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

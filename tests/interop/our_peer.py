@@ -1,9 +1,9 @@
-"""Our side of the interoperability tests: usrsctp_peer.c's roles through pysctpsock.socket, run as a process of its own.
+"""Our side of the interoperability tests: usrsctp_peer.c's roles through pysctpsock.socket, as a process.
 
-Same options, same output: a server prints "ready", then one line of JSON; the exit status is 0 only if all is as it
-must be.  Until its standard input ends the process stays, so that the stack can answer what a lossy network makes the
-other side repeat (a lost SHUTDOWN COMPLETE, RFC 9260 section 8.4 (5)).  The UDP ports are the library's own
-(PYSCTPSOCK_UDP_PORT): a listener's, and the default remote one of a connect.
+Same options, same output: a server prints "ready", then one line of JSON; the exit status is 0 only if all is
+as it must be.  Until its standard input ends the process stays, so that the stack can answer what a lossy
+network makes the other side repeat (a lost SHUTDOWN COMPLETE, RFC 9260 section 8.4 (5)).  The UDP ports are
+the library's own (PYSCTPSOCK_UDP_PORT): a listener's, and the default remote one of a connect.
 """
 import argparse
 import errno
@@ -37,11 +37,11 @@ class Peer:
         sock = sctp.socket(sctp.AF_INET, sctp.SOCK_STREAM, sctp.IPPROTO_SCTP)
         sock.setsockopt(sctp.SOL_SOCKET, sctp.SO_SNDBUF, BUFFER)
         sock.setsockopt(sctp.SOL_SOCKET, sctp.SO_RCVBUF, BUFFER)
-        streams = self.options.streams
+        streams, rto = self.options.streams, self.options.rto
         sock.setsockopt(sctp.SOL_SCTP, sctp.SCTP_INITMSG,
                         sctp.sctp_initmsg(sinit_num_ostreams=streams, sinit_max_instreams=streams))
         sock.setsockopt(sctp.SOL_SCTP, sctp.SCTP_RTOINFO,
-                        sctp.sctp_rtoinfo(srto_initial=self.options.rto, srto_min=self.options.rto, srto_max=60000))
+                        sctp.sctp_rtoinfo(srto_initial=rto, srto_min=rto, srto_max=60000))
         sock.setsockopt(sctp.SOL_SCTP, sctp.SCTP_EVENTS,
                         sctp.sctp_event_subscribe(sctp_data_io_event=1, sctp_association_event=1,
                                                   sctp_send_failure_event=1, sctp_shutdown_event=1))
@@ -60,10 +60,15 @@ class Peer:
         return accepted
 
     def send(self, data: bytes, stream: int, ppid: int) -> None:
-        """Send one message; the payload protocol identifier is given in wire order, as the kernel takes it."""
+        """Send one message; the payload protocol identifier is passed on in wire order, as by the kernel."""
         sctp.sctp_sendmsg(self.socket, data, ppid=standard_socket.htonl(ppid), stream_no=stream)
         self.sent += 1
         self.bytes_sent += len(data)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the association was lost, a message was given back, or a call raised."""
+        return bool(self.notifications["COMM_LOST"] or self.notifications["SEND_FAILED"] or self.errors)
 
     def receive(self) -> "tuple[bytes, object] | None":
         """Return the next user message and its sctp_sndrcvinfo, None at the end of the association."""
@@ -91,7 +96,8 @@ class Peer:
             state = int.from_bytes(notification[8:10], sys.byteorder)  # sac_state
             names = ("COMM_UP", "COMM_LOST", "RESTART", "SHUTDOWN_COMP", "CANT_STR_ASSOC")
             return {getattr(sctp, f"SCTP_{name}"): name for name in names}.get(state, "other")
-        return {sctp.SCTP_SHUTDOWN_EVENT: "SHUTDOWN_EVENT", sctp.SCTP_SEND_FAILED: "SEND_FAILED"}.get(kind, "other")
+        names = {sctp.SCTP_SHUTDOWN_EVENT: "SHUTDOWN_EVENT", sctp.SCTP_SEND_FAILED: "SEND_FAILED"}
+        return names.get(kind, "other")
 
 
 def exchange(peer: Peer) -> dict:
@@ -123,10 +129,10 @@ def exchange(peer: Peer) -> dict:
         receive_until(None)
     ended = peer.notifications["SHUTDOWN_COMP" if options.starts_shutdown else "SHUTDOWN_EVENT"] == 1
     ok = (peer.sent == checker.received == options.messages and checker.mismatches == 0 and ended
-          and not peer.notifications["COMM_LOST"] and not peer.notifications["SEND_FAILED"] and not peer.errors)
-    return dict(ok=ok, sent=peer.sent, received=checker.received, bytes_sent=peer.bytes_sent,
-                bytes_received=checker.bytes_received, mismatches=checker.mismatches,
-                first_mismatch=checker.first_mismatch)
+          and not peer.failed)
+    return {"ok": ok, "sent": peer.sent, "received": checker.received, "bytes_sent": peer.bytes_sent,
+            "bytes_received": checker.bytes_received, "mismatches": checker.mismatches,
+            "first_mismatch": checker.first_mismatch}
 
 
 def daytime(peer: Peer) -> dict:
@@ -139,8 +145,8 @@ def daytime(peer: Peer) -> dict:
     while (message := peer.receive()) is not None:
         print(f"(stream {message[1].sinfo_stream}) {message[0].decode()}")
         received += 1
-    ok = (peer.sent if peer.server else received) == 2 and not peer.notifications["COMM_LOST"] and not peer.errors
-    return dict(ok=ok, sent=peer.sent, received=received)
+    ok = (peer.sent if peer.server else received) == 2 and not peer.failed
+    return {"ok": ok, "sent": peer.sent, "received": received}
 
 
 def main() -> int:
@@ -159,8 +165,8 @@ def main() -> int:
     peer = Peer(options, options.role.endswith("server"))
     result = daytime(peer) if options.role.startswith("daytime") else exchange(peer)
     peer.socket.close()
-    print(json.dumps(dict(peer="pysctpsock", role=options.role, **result, errors=peer.errors,
-                          notifications=peer.notifications)), flush=True)
+    print(json.dumps({"peer": "pysctpsock", "role": options.role, **result, "errors": peer.errors,
+                      "notifications": {"COMM_UP": 0, "COMM_LOST": 0, **peer.notifications}}), flush=True)
     gevent.get_hub().threadpool.apply(sys.stdin.read)
     return 0 if result["ok"] else 1
 

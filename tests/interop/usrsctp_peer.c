@@ -1,25 +1,25 @@
 /*
- * The other side of our interoperability tests: a peer on libusrsctp's public API, over SCTP in UDP (RFC 6951).
+ * The other side of our interoperability tests: a peer on libusrsctp's public API, SCTP in UDP (RFC 6951).
  *
  *   usrsctp_peer client|server                  N numbered messages each way, every byte checked
  *   usrsctp_peer daytime-client|daytime-server  the server sends two texts (streams 0 and 1) and shuts down
  *   usrsctp_peer messages                       prints the messages of the client's direction, no network
  *
- *   -p port   SCTP port (9260)         -s n  streams (10)                  -d    this side starts the shutdown
- *   -E port   local UDP port (9899)    -n n  messages each way (1000)      -q ms RTO.Min and RTO.Initial (250)
- *   -U port   peer's UDP port (9899)   -S n  seed of the connection (1)    -T s  give up after (120)
+ *   -p port  SCTP port (9260)        -s n  streams (10)              -d     this side starts the shutdown
+ *   -E port  local UDP port (9899)   -n n  messages each way (1000)  -q ms  RTO.Min and RTO.Initial (250)
+ *   -U port  peer's UDP port (9899)  -S n  seed (1)                  -T s   give up after (120)
  *
- * A server prints "ready" once it listens.  The result is one line of JSON; the exit status is 0 only if all of it
- * is as it must be.  Between the two the peer waits for the end of its standard input, so that its stack can still
+ * A server prints "ready" once it listens.  The result is one line of JSON; the exit status is 0 only if all is
+ * as it must be.  Between the two the peer waits for the end of its standard input, so that its stack can still
  * answer what a lossy network makes the other side repeat (a lost SHUTDOWN COMPLETE, RFC 9260 section 8.4 (5)).
  *
- * Messages.  Both ends make them from the seed, so nothing but user data travels (our_messages.py is the twin):
- *   lcg(x)           = 1664525 x + 1013904223 mod 2^32
- *   pad              = the top bytes of PAD successive lcg values, from the direction's seed
- *   message i        goes on stream i mod s as the (i div s)-th of it, its payload protocol identifier is i
- *   a, b, c          = three successive lcg values, from seed + 2654435761 stream + 2246822519 number
- *   length           = min(1 + low (a >> 16) mod 18 bits of (b >> 8), 102400)
- *   bytes            = pad[o : o + length], o = (c >> 8) mod 65536
+ * Messages.  Both ends make them from the seed, only user data travels (our_messages.py is the twin):
+ *   lcg(x)     = 1664525 x + 1013904223 mod 2^32
+ *   pad        = the top bytes of PAD successive lcg values, from the direction's seed
+ *   message i  goes on stream i mod s as the (i div s)-th of it, its payload protocol identifier is i
+ *   a, b, c    = three successive lcg values, from seed + 2654435761 stream + 2246822519 number
+ *   length     = min(1 + low (a >> 16) mod 18 bits of (b >> 8), 102400)
+ *   bytes      = pad[o : o + length], o = (c >> 8) mod 65536
  * The client's direction has the seed given by -S, the server's that seed + 1.
  */
 #include <arpa/inet.h>
@@ -93,7 +93,8 @@ static struct message message_of(const struct direction *d, uint32_t stream, uin
 
 /* ----------------------------------------------------------------- sockets */
 
-static void set_option(struct socket *s, int level, int name, const void *value, socklen_t length, const char *what)
+static void set_option(struct socket *s, int level, int name, const void *value, socklen_t length,
+		       const char *what)
 {
 	if (usrsctp_setsockopt(s, level, name, value, length) < 0)
 		die(what);
@@ -118,7 +119,8 @@ static struct socket *open_socket(void)
 	memset(&encapsulation, 0, sizeof(encapsulation));
 	encapsulation.sue_address.ss_family = AF_INET;
 	encapsulation.sue_port = htons(opt.remote_udp);
-	set_option(s, IPPROTO_SCTP, SCTP_REMOTE_UDP_ENCAPS_PORT, &encapsulation, sizeof(encapsulation), "ENCAPS_PORT");
+	set_option(s, IPPROTO_SCTP, SCTP_REMOTE_UDP_ENCAPS_PORT, &encapsulation, sizeof(encapsulation),
+		   "SCTP_REMOTE_UDP_ENCAPS_PORT");
 	for (unsigned i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		struct sctp_event event = { .se_assoc_id = SCTP_FUTURE_ASSOC, .se_type = events[i], .se_on = 1 };
 		set_option(s, IPPROTO_SCTP, SCTP_EVENT, &event, sizeof(event), "SCTP_EVENT");

@@ -1,4 +1,4 @@
-"""Write packet captures (classic pcap, LINKTYPE_RAW): SCTP in UDP over IPv4 or IPv6, headers made up around payloads.
+"""Write packet captures (classic pcap, LINKTYPE_RAW): SCTP in UDP over IPv4 or IPv6, from payloads alone.
 
 For real and for simulated time: each packet's time is given by the caller, in microseconds.
 """
@@ -25,7 +25,7 @@ def udp_datagram(source: Address, destination: Address, payload: bytes) -> bytes
     addresses = source_ip.packed + destination_ip.packed
     length = 8 + len(payload)
     ports = struct.pack("!HH", source[1], destination[1])
-    pseudo_header = addresses + struct.pack("!IHBB", length, 0, 0, IPPROTO_UDP)  # sums up alike for both versions
+    pseudo_header = addresses + struct.pack("!IHBB", length, 0, 0, IPPROTO_UDP)  # same sum for both versions
     checksum = internet_checksum(pseudo_header + ports + struct.pack("!HH", length, 0) + payload) or 0xFFFF
     udp = ports + struct.pack("!HH", length, checksum) + payload
     if source_ip.version == 6:

@@ -24,8 +24,8 @@ def build_with_usrsctp(source: Path, target: Path) -> Path:
                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     if probe.returncode != 0:
         pytest.skip("usrsctp.h not found (Debian: libusrsctp-dev)")
-    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", target, source, "-lusrsctp", "-lpthread"],
-                   check=True)
+    subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", target, source,
+                    "-lusrsctp", "-lpthread"], check=True)
     return target
 
 
@@ -35,9 +35,10 @@ class Peer:
     def __init__(self, command: "list[str]", environment: "dict[str, str] | None" = None) -> None:
         self.command = command
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by __exit__
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-                                         text=True, env={**os.environ, **(environment or {})})
-        self._lines: "Queue[str | None]" = Queue()
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
+            env={**os.environ, **(environment or {})})
+        self._lines: Queue[str | None] = Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 

@@ -4,25 +4,26 @@
 """
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterable
 
 import pytest
 
 SEVERITIES = {0x100000: "comment", 0x200000: "chat", 0x400000: "note", 0x600000: "warning", 0x800000: "error"}
 CHECKSUMS = {"0": "bad", "1": "good", "2": "unverified", "3": "not present", "4": "illegal"}
 CHUNKS = {0: "DATA", 1: "INIT", 2: "INIT ACK", 3: "SACK", 4: "HEARTBEAT", 5: "HEARTBEAT ACK", 6: "ABORT",
-          7: "SHUTDOWN", 8: "SHUTDOWN ACK", 9: "ERROR", 10: "COOKIE ECHO", 11: "COOKIE ACK", 12: "ECNE", 13: "CWR",
-          14: "SHUTDOWN COMPLETE", 15: "AUTH", 64: "I-DATA", 128: "ASCONF ACK", 130: "RE-CONFIG", 132: "PAD",
-          192: "FORWARD TSN", 193: "ASCONF", 194: "I-FORWARD TSN"}
+          7: "SHUTDOWN", 8: "SHUTDOWN ACK", 9: "ERROR", 10: "COOKIE ECHO", 11: "COOKIE ACK", 12: "ECNE",
+          13: "CWR", 14: "SHUTDOWN COMPLETE", 15: "AUTH", 64: "I-DATA", 128: "ASCONF ACK", 130: "RE-CONFIG",
+          132: "PAD", 192: "FORWARD TSN", 193: "ASCONF", 194: "I-FORWARD TSN"}
 
 # What the dissector's TSN analysis says of packets that a lossy network makes repeat: no fault of the sender.
 EXPECTED_WITH_LOSS = ("This TSN was retransmitted more than 2 times.",
                       "This TSN was acked prior to this retransmission (reneged ack?).")
 
-_FIELDS = ("frame.number", "frame.protocols", "ip.checksum.status", "udp.checksum.status", "sctp.checksum.status", "sctp.chunk_type",
-           "_ws.expert.severity", "_ws.expert.message", "_ws.malformed")
+_FIELDS = ("frame.number", "frame.protocols", "ip.checksum.status", "udp.checksum.status",
+           "sctp.checksum.status", "sctp.chunk_type", "_ws.expert.severity", "_ws.expert.message",
+           "_ws.malformed")
 _SEPARATOR = "\x1f"  # between the values of one field; a message may have commas
 
 
@@ -76,7 +77,7 @@ def dissect(capture: "str | Path", udp_ports: Iterable[int]) -> list[Packet]:
         command += ["-d", f"udp.port=={port},sctp"]
     for field in _FIELDS:
         command += ["-e", field]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     if done.returncode != 0:
         raise AssertionError(f"tshark ended with {done.returncode}: {done.stderr}")
     return [_packet(line) for line in done.stdout.splitlines()]

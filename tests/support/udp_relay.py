@@ -1,11 +1,11 @@
-"""A forwarder between an SCTP-in-UDP client and server on 127.0.0.1 that loses packets by a seed and can record them.
+"""A forwarder between an SCTP-in-UDP client and server on 127.0.0.1 that loses packets by a seed and records.
 
     with UdpRelay(server_port, loss=0.02, seed=7, capture=PcapWriter("x.pcap")) as relay:
         ...  # the client's remote encapsulation port is relay.port
 
-The client talks to the relay's front port; its packets reach the server from the back port, and the other way round
-(RFC 6951 section 5.4: the peer's UDP port is learnt from its packets).  A capture has every packet as it arrived at
-the relay, also the lost ones, with the addresses of the client and of the server as if the relay were a wire.
+The client talks to the relay's front port; its packets reach the server from the back port, and the other way
+round (RFC 6951 section 5.4: the peer's UDP port is learnt from its packets). A capture has every packet as it
+arrived at the relay, also the lost ones, with the addresses of client and server as if the relay were a wire.
 """
 import random
 import selectors
@@ -13,8 +13,8 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
-from typing import Callable
 
 from pcap import PcapWriter
 
@@ -30,12 +30,12 @@ def free_udp_port() -> int:
 
 
 class UdpRelay:
-    """A forwarding thread; a context manager.  `counts` has "up"/"down" (all) and "up lost"/"down lost"."""
+    """A forwarding thread; a context manager.  `counts` has "up", "down" (all), "up lost", "down lost"."""
 
-    def __init__(self, server_port: int, loss: float = 0.0, seed: int = 0, capture: "PcapWriter | None" = None,
-                 filter: "Filter | None" = None) -> None:
+    def __init__(self, server_port: int, loss: float = 0.0, seed: int = 0,
+                 capture: "PcapWriter | None" = None, filter: "Filter | None" = None) -> None:
         self.server = (LOOPBACK, server_port)
-        self.client: "tuple[str, int] | None" = None
+        self.client: tuple[str, int] | None = None
         self.loss = loss
         self.capture = capture
         self.filter = filter
@@ -47,7 +47,7 @@ class UdpRelay:
         self.port: int = self._front.getsockname()[1]
         self._wake, self._waker = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="udp relay", daemon=True)
-        self._error: "BaseException | None" = None
+        self._error: BaseException | None = None
 
     @staticmethod
     def _open() -> socket.socket:
