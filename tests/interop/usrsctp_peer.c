@@ -9,9 +9,10 @@
  *   -E port  local UDP port (9899)   -n n  messages each way (1000)  -q ms  RTO.Min and RTO.Initial (250)
  *   -U port  peer's UDP port (9899)  -S n  seed (1)                  -T s   give up after (120)
  *
- * A server prints "ready" once it listens.  The result is one line of JSON; the exit status is 0 only if all is
- * as it must be.  Between the two the peer waits for the end of its standard input, so that its stack can still
- * answer what a lossy network makes the other side repeat (a lost SHUTDOWN COMPLETE, RFC 9260 section 8.4 (5)).
+ * A server prints "ready" once it listens.  The result is one line of JSON; the exit status is 0 only if all
+ * is as it must be.  Between the two the peer waits for the end of its standard input, so that its stack can
+ * still answer what a lossy network makes the other side repeat (a lost SHUTDOWN COMPLETE, RFC 9260 section
+ * 8.4 (5)).
  *
  * Messages.  Both ends make them from the seed, only user data travels (our_messages.py is the twin):
  *   lcg(x)     = 1664525 x + 1013904223 mod 2^32
@@ -47,7 +48,8 @@ static struct {
 
 static struct {
 	unsigned long sent, received, bytes_sent, bytes_received, mismatches, send_errors;
-	unsigned comm_up, comm_lost, restart, shutdown_comp, cant_str_assoc, shutdown_event, send_failed, other;
+	unsigned comm_up, comm_lost, restart, shutdown_comp, cant_str_assoc;
+	unsigned shutdown_event, send_failed, other;
 	char first_mismatch[120];
 } seen;
 
@@ -122,7 +124,7 @@ static struct socket *open_socket(void)
 	set_option(s, IPPROTO_SCTP, SCTP_REMOTE_UDP_ENCAPS_PORT, &encapsulation, sizeof(encapsulation),
 		   "SCTP_REMOTE_UDP_ENCAPS_PORT");
 	for (unsigned i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		struct sctp_event event = { .se_assoc_id = SCTP_FUTURE_ASSOC, .se_type = events[i], .se_on = 1 };
+		struct sctp_event event = { .se_type = events[i], .se_on = 1 };
 		set_option(s, IPPROTO_SCTP, SCTP_EVENT, &event, sizeof(event), "SCTP_EVENT");
 	}
 	return s;
@@ -188,8 +190,8 @@ static ssize_t receive(struct socket *s, uint8_t *buffer, struct sctp_rcvinfo *i
 		socklen_t from_length = sizeof(from), info_length = sizeof(rn);
 		unsigned type = 0;
 		int flags = 0;
-		ssize_t n = usrsctp_recvv(s, buffer + have, BUFFER - have, (struct sockaddr *)&from, &from_length,
-					  &rn, &info_length, &type, &flags);
+		ssize_t n = usrsctp_recvv(s, buffer + have, BUFFER - have, (struct sockaddr *)&from,
+					  &from_length, &rn, &info_length, &type, &flags);
 		if (n <= 0)
 			return n;
 		if (flags & MSG_NOTIFICATION) {
@@ -246,8 +248,9 @@ static void check(const uint8_t *bytes, size_t length, const struct sctp_rcvinfo
 			why = "bytes";
 	}
 	if (why != NULL && seen.mismatches++ == 0)
-		snprintf(seen.first_mismatch, sizeof(seen.first_mismatch), "%s: stream %u, ppid %u, %zu bytes, not %u",
-			 why, stream, (unsigned)ntohl(info->rcv_ppid), length, m.length);
+		snprintf(seen.first_mismatch, sizeof(seen.first_mismatch),
+			 "%s: stream %u, ppid %u, %zu bytes, not %u", why, stream,
+			 (unsigned)ntohl(info->rcv_ppid), length, m.length);
 }
 
 static int exchange(int server)
@@ -351,7 +354,7 @@ int main(int argc, char **argv)
 		return print_messages();
 	server = strcmp(role + (is_daytime ? 8 : 0), "server") == 0;
 	if ((!server && strcmp(role + (is_daytime ? 8 : 0), "client") != 0) || opt.streams == 0) {
-		fprintf(stderr, "usage: usrsctp_peer [daytime-]client|server [-p -E -U -s -n -S -q -T value] [-d]\n");
+		fprintf(stderr, "usage: usrsctp_peer [daytime-]client|server|messages [options]\n");
 		return 2;
 	}
 	alarm(opt.seconds);	/* SIGALRM ends a peer that nobody ends */

@@ -17,8 +17,9 @@ CHUNKS = {0: "DATA", 1: "INIT", 2: "INIT ACK", 3: "SACK", 4: "HEARTBEAT", 5: "HE
           13: "CWR", 14: "SHUTDOWN COMPLETE", 15: "AUTH", 64: "I-DATA", 128: "ASCONF ACK", 130: "RE-CONFIG",
           132: "PAD", 192: "FORWARD TSN", 193: "ASCONF", 194: "I-FORWARD TSN"}
 
-# What the dissector's TSN analysis says of packets that a lossy network makes repeat: no fault of the sender.
-EXPECTED_WITH_LOSS = ("This TSN was retransmitted more than 2 times.",
+# Warnings of the dissector's TSN analysis about what a lossy network does: no fault of the sender.
+EXPECTED_WITH_LOSS = ("More than 100 TSNs were gap-acknowledged in this SACK.",
+                      "This TSN was retransmitted more than 2 times.",
                       "This TSN was acked prior to this retransmission (reneged ack?).")
 
 _FIELDS = ("frame.number", "frame.protocols", "ip.checksum.status", "udp.checksum.status",
@@ -43,8 +44,10 @@ class Packet:
     def problems(self, allowed: Iterable[str] = ()) -> list[str]:
         """Return what is wrong with this packet; expert messages in allowed are none."""
         found = []
-        if "sctp" not in self.protocols or not self.chunks:
+        if "sctp" not in self.protocols:
             found.append(f"not dissected as SCTP but as {':'.join(self.protocols)}")
+        elif not self.chunks:
+            found.append("no chunk")
         elif self.checksum != "good":
             found.append(f"SCTP checksum {self.checksum}")
         if self.ip_checksum not in ("good", ""):
