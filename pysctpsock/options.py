@@ -7,9 +7,11 @@ Options that are not in the table answer ENOPROTOOPT.
 """
 from __future__ import annotations
 
+import ctypes
 import errno
 import socket as _socket
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ from . import structs
 from .errors import error
 from .structs import Struct
 
+_byteorder = sys.byteorder
 MS = 1000  # microseconds, which the core counts, in one of the API's milliseconds
 EVENT_MASK_BITS = 14
 LARGEST_BUFFER = 1 << 30
@@ -42,7 +45,7 @@ class Option:
     """One row of the table.
 
     ids: which association ids are taken (A, B, C, D as socket-level documents name them; "" none).
-    shortest: a value may be that much shorter than the structure; the rest stays as it is.
+    lengths: of values that are shorter than the structure and yet taken; the rest stays as it is.
     exact: set takes nothing longer than the structure (Linux checks some options so, others not).
     legacy: an older structure of another size, and how it becomes the newer one and back.
     """
@@ -54,7 +57,7 @@ class Option:
     get: Getter | None = None
     set: Setter | None = None
     exact: bool = True
-    shortest: int | None = None
+    lengths: Sequence[int] = ()
     legacy: tuple[type[Struct], Callable[[Any], Any], Callable[[Any], Any]] | None = None
     without_get: int = errno.ENOPROTOOPT  # what asking a write-only option answers
 
@@ -83,11 +86,11 @@ def get_option(sock: Any, level: int, number: int, buffer: bytes) -> bytes:
         if len(buffer) < 4:
             raise error(errno.EINVAL, f"{option.name} is 4 bytes")
         return int(option.get(_resolve(sock, option, None), None)).to_bytes(4, _byteorder)
-    size = _size(option.struct)
-    if option.shortest is not None and option.shortest <= len(buffer) < size:
+    size = ctypes.sizeof(option.struct)
+    if len(buffer) in option.lengths:
         request = option.struct.unpack(buffer.ljust(size, b"\0"))
         return bytes(option.get(_resolve(sock, option, request), request))[:len(buffer)]
-    if option.legacy is not None and len(buffer) == _size(option.legacy[0]):
+    if option.legacy is not None and len(buffer) == ctypes.sizeof(option.legacy[0]):
         old, newer, older = option.legacy
         request = newer(old.unpack(buffer))
         return bytes(older(option.get(_resolve(sock, option, request), request)))
@@ -108,10 +111,10 @@ def _parse(option: Option, data: bytes) -> Any:
         if len(data) < 4:
             raise error(errno.EINVAL, f"{option.name} is an int")
         return int.from_bytes(data[:4], _byteorder, signed=True)
-    size = _size(option.struct)
-    if option.legacy is not None and len(data) == _size(option.legacy[0]):
+    size = ctypes.sizeof(option.struct)
+    if option.legacy is not None and len(data) == ctypes.sizeof(option.legacy[0]):
         return option.legacy[1](option.legacy[0].unpack(data))
-    if option.shortest is not None and option.shortest <= len(data) < size:
+    if len(data) in option.lengths:
         value = option.struct.unpack(data.ljust(size, b"\0"))
         value.given = len(data)
         return value
@@ -131,15 +134,8 @@ def _resolve(sock: Any, option: Option, request: Any, setting: bool = False) -> 
     return Target(sock, association, parameters)
 
 
-def _size(struct: type[Struct]) -> int:
-    return struct.__dict__.get("_size") or len(bytes(struct()))
-
-
 def _name(level: int, number: int) -> str:
     return f"no option {number} of level {level}"
-
-
-_byteorder: Any = __import__("sys").byteorder
 
 
 # ------------------------------------------------------------------ parameters of the protocol
@@ -180,11 +176,15 @@ def initmsg_get(target: Target, request: Any) -> Any:
 
 def initmsg_set(target: Target, value: Any) -> None:
     """Only later associations have it, so it is always the endpoint's."""
-    p = target.sock.parameters
-    p.outbound_streams = value.sinit_num_ostreams or p.outbound_streams
-    p.inbound_streams = value.sinit_max_instreams or p.inbound_streams
-    p.max_init_retransmits = value.sinit_max_attempts or p.max_init_retransmits
-    p.max_init_timeout = value.sinit_max_init_timeo * MS or p.max_init_timeout
+    apply_initmsg(target.sock.parameters, value)
+
+
+def apply_initmsg(parameters: Any, value: Any) -> None:
+    """Put a sctp_initmsg into protocol parameters; 0 leaves one as it is."""
+    parameters.outbound_streams = value.sinit_num_ostreams or parameters.outbound_streams
+    parameters.inbound_streams = value.sinit_max_instreams or parameters.inbound_streams
+    parameters.max_init_retransmits = value.sinit_max_attempts or parameters.max_init_retransmits
+    parameters.max_init_timeout = value.sinit_max_init_timeo * MS or parameters.max_init_timeout
 
 
 def assocparams_read(target: Target, value: Any) -> Any:
@@ -277,8 +277,8 @@ def paddrparams_set(target: Target, value: Any) -> None:
     known_address(target, value.spp_address)
     if flags & c.SPP_HB_DEMAND and target.association is None:
         raise error(errno.EINVAL, "no path to send a HEARTBEAT on")
-    if flags & (c.SPP_PMTUD_DISABLE | c.SPP_DSCP | c.SPP_IPV6_FLOWLABEL):
-        raise error(errno.EOPNOTSUPP, "SCTP_PEER_ADDR_PARAMS: MTU, DSCP and flow label cannot be fixed yet")
+    if flags & (c.SPP_PMTUD_DISABLE | c.SPP_DSCP | c.SPP_IPV6_FLOWLABEL | c.SPP_HB_DEMAND):
+        raise error(errno.EOPNOTSUPP, "SCTP_PEER_ADDR_PARAMS: only heartbeats, pathmaxrxt and sackdelay yet")
     p = target.parameters
     if flags & c.SPP_HB_ENABLE:
         p.heartbeat_enabled = True
@@ -291,8 +291,8 @@ def paddrparams_set(target: Target, value: Any) -> None:
     elif flags & c.SPP_SACKDELAY_DISABLE:
         p.sack_frequency = 1
     p.path_max_retrans = value.spp_pathmaxrxt or p.path_max_retrans
-    if target.association is not None and flags & (c.SPP_HB | c.SPP_HB_DEMAND):
-        target.sock.heartbeats_changed(bool(flags & c.SPP_HB_DEMAND))
+    if target.association is not None and flags & c.SPP_HB:
+        target.sock.heartbeats_changed()
 
 
 # ------------------------------------------------------------------ what an association tells
@@ -461,7 +461,7 @@ def linger_set(target: Target, value: Any) -> None:
     target.sock.parameters.linger_abort = target.parameters.linger_abort = abort
 
 
-def buffer_size(attribute: str) -> Any:
+def bufferctypes.sizeof(attribute: str) -> Any:
     """SO_RCVBUF, SO_SNDBUF: Linux stores, and shows, twice what was asked for."""
     def get(target: Target, request: Any) -> int:
         return int(target.sock.buffer_sizes.get(attribute) or 2 * getattr(target.sock.parameters, attribute))
@@ -505,10 +505,10 @@ SCTP_OPTIONS = [
     Option(c.SCTP_NODELAY, "SCTP_NODELAY", None, "", *both("nodelay")),
     Option(c.SCTP_DISABLE_FRAGMENTS, "SCTP_DISABLE_FRAGMENTS", None, "", *switch("disable_fragments")),
     Option(c.SCTP_PEER_ADDR_PARAMS, "SCTP_PEER_ADDR_PARAMS", structs.sctp_paddrparams, "B", paddrparams_get,
-           paddrparams_set, shortest=152),
+           paddrparams_set, lengths=(152,)),
     Option(c.SCTP_DEFAULT_SEND_PARAM, "SCTP_DEFAULT_SEND_PARAM", structs.sctp_sndrcvinfo, "A",
            default_send_param_get, default_send_param_set),
-    Option(c.SCTP_EVENTS, "SCTP_EVENTS", structs.sctp_event_subscribe, "", events_get, events_set, shortest=1),
+    Option(c.SCTP_EVENTS, "SCTP_EVENTS", structs.sctp_event_subscribe, "", events_get, events_set, lengths=range(1, 14)),
     Option(c.SCTP_I_WANT_MAPPED_V4_ADDR, "SCTP_I_WANT_MAPPED_V4_ADDR", None, "", *switch("mapped_v4")),
     Option(c.SCTP_MAXSEG, "SCTP_MAXSEG", structs.sctp_assoc_value, "B", maxseg_get),
     Option(c.SCTP_STATUS, "SCTP_STATUS", structs.sctp_status, "C", status_get),
@@ -525,8 +525,8 @@ SCTP_OPTIONS = [
 ]
 
 SOCKET_OPTIONS = [
-    Option(_socket.SO_RCVBUF, "SO_RCVBUF", None, "", *buffer_size("receive_buffer")),
-    Option(_socket.SO_SNDBUF, "SO_SNDBUF", None, "", *buffer_size("send_buffer")),
+    Option(_socket.SO_RCVBUF, "SO_RCVBUF", None, "", *bufferctypes.sizeof("receive_buffer")),
+    Option(_socket.SO_SNDBUF, "SO_SNDBUF", None, "", *bufferctypes.sizeof("send_buffer")),
     Option(_socket.SO_LINGER, "SO_LINGER", linger, "", linger_get, linger_set, exact=False),
     Option(_socket.SO_REUSEADDR, "SO_REUSEADDR", None, "", *switch("reuse_address")),
     told(_socket.SO_ERROR, "SO_ERROR", lambda sock: sock.take_error()),
