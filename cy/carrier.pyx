@@ -20,3 +20,7 @@ cdef class Carrier:
     cpdef int close(self) except -1:
         """Give the descriptor back; closing twice is allowed."""
         raise NotImplementedError
+
+    def snapshot(self):
+        """What can be said of it, as a dict."""
+        return {"index": self.index, "fd": self.fd, "is_ipv6": self.is_ipv6, "holds_packets": self.holds_packets}

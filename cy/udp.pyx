@@ -200,7 +200,8 @@ cdef class UdpCarrier(Carrier):
                  "datagrams_received", "packets_received", "bytes_received", "receive_calls",
                  "datagrams_sent", "packets_sent", "bytes_sent", "send_calls",
                  "packets_offloaded", "packets_coalesced", "packets_lost", "icmp_errors")
-        return {name: getattr(self, name) for name in names} | {"lost_by_errno": dict(self.lost_by_errno)}
+        return Carrier.snapshot(self) | {name: getattr(self, name) for name in names} | {
+            "lost_by_errno": dict(self.lost_by_errno)}
 
     # --- receiving
 
