@@ -461,7 +461,7 @@ def linger_set(target: Target, value: Any) -> None:
     target.sock.parameters.linger_abort = target.parameters.linger_abort = abort
 
 
-def bufferctypes.sizeof(attribute: str) -> Any:
+def buffer_size(attribute: str) -> Any:
     """SO_RCVBUF, SO_SNDBUF: Linux stores, and shows, twice what was asked for."""
     def get(target: Target, request: Any) -> int:
         return int(target.sock.buffer_sizes.get(attribute) or 2 * getattr(target.sock.parameters, attribute))
@@ -525,8 +525,8 @@ SCTP_OPTIONS = [
 ]
 
 SOCKET_OPTIONS = [
-    Option(_socket.SO_RCVBUF, "SO_RCVBUF", None, "", *bufferctypes.sizeof("receive_buffer")),
-    Option(_socket.SO_SNDBUF, "SO_SNDBUF", None, "", *bufferctypes.sizeof("send_buffer")),
+    Option(_socket.SO_RCVBUF, "SO_RCVBUF", None, "", *buffer_size("receive_buffer")),
+    Option(_socket.SO_SNDBUF, "SO_SNDBUF", None, "", *buffer_size("send_buffer")),
     Option(_socket.SO_LINGER, "SO_LINGER", linger, "", linger_get, linger_set, exact=False),
     Option(_socket.SO_REUSEADDR, "SO_REUSEADDR", None, "", *switch("reuse_address")),
     told(_socket.SO_ERROR, "SO_ERROR", lambda sock: sock.take_error()),
