@@ -96,8 +96,8 @@ class SctpSocket(SocketBase):
         shown = [f"family={self.family!s}", f"type={self.type!s}", f"proto={self.proto}"]
         if not self._closed:
             shown.append(f"laddr={self.getsockname()}")
-            if self._peer is not None:
-                shown.append(f"raddr={self._peer}")
+            if self.association is not None and self.association.announced:
+                shown.append(f"raddr={self.getpeername()}")
         state = " [closed]" if self._closed else ""
         return f"<{type(self).__module__}.{type(self).__qualname__}{state} {', '.join(shown)}>"
 
@@ -466,9 +466,11 @@ class SctpSocket(SocketBase):
         number = self.take_error()
         if number:
             raise error(number)
-        if self._read_ended or (self.association is not None and self.association.peer_shutdown):
-            return False
-        raise error(errno.ENOTCONN)
+        if not self._read_ended and (self.association is None or not self.association.peer_shutdown):
+            raise error(errno.ENOTCONN)
+        if self.association is not None and not self.association.ended:
+            self.engine.poll()  # who reads on behind the end waits for notifications
+        return bool(queue.count)
 
     def _nothing_will_come(self) -> bool:
         association = self.association
