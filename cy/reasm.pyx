@@ -41,7 +41,7 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *data)
 
 cdef enum:
-    FIRST_PIECE_FACTOR = 4               # a first piece has room for so many fragments of its first one's size
+    FIRST_PIECE_FACTOR = 4               # a first piece has room for so many fragments like its first
     LARGEST_HINTED = 0x10000             # bytes that a hint alone may allocate
     HINT_SHARE = 4                       # a larger hint counts once one part in so many of it is there
     LARGEST_MESSAGE = 0x7FFFFFFF
@@ -226,7 +226,7 @@ cdef class Reassembly:
         return max(room, length)
 
     cdef void learn_size(self, uint32_t length) noexcept:
-        """Up at once, down by an eighth of the difference: cutting a piece to size is cheap, joining two is not."""
+        """Up at once, down by an eighth of the difference: too much room costs less than too little."""
         if length > self.size_hint:
             self.size_hint = length
         else:
