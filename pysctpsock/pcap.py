@@ -29,10 +29,11 @@ def internet_checksum(data: bytes) -> int:
 
 
 def ip_packet(
-    source: str, source_udp_port: int, destination: str, destination_udp_port: int, packet: bytes, number: int = 0
+    source: str, source_udp_port: int, destination: str, destination_udp_port: int, packet: bytes,
+    number: int = 0,
 ) -> bytes:
     """One SCTP packet in its UDP (unless a UDP port is 0) and IPv4 or IPv6 headers; `number` is IPv4's id."""
-    source_ip, destination_ip = (ipaddress.ip_address(host.partition("%")[0]) for host in (source, destination))
+    source_ip, destination_ip = (ipaddress.ip_address(h.partition("%")[0]) for h in (source, destination))
     protocol, payload = PROTOCOL_SCTP, packet
     if source_udp_port and destination_udp_port:
         protocol = PROTOCOL_UDP

@@ -154,7 +154,8 @@ class Network:
         return hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
 
     def host(
-        self, name: str, *addresses: str, parameters: Any = None, endpoint: Any = None, udp_port: int = UDP_PORT
+        self, name: str, *addresses: str, parameters: Any = None, endpoint: Any = None,
+        udp_port: int = UDP_PORT,
     ) -> Host:
         """Add a host.  Without `endpoint` it gets a core Endpoint with `parameters` (default: RFC 9260's)."""
         if not addresses:
@@ -189,7 +190,7 @@ class Network:
 
     def on_packet(self, function: Filter) -> Filter:
         """Call function(packet, source, destination) for each packet sent: None lets it pass, bytes replace
-        it, False drops it.  Returns the function, so that it serves as decorator; `filters.remove` ends it."""
+        it, False drops it.  Returns the function, to serve as decorator; `filters.remove` ends it."""
         self.filters.append(function)
         return function
 
@@ -209,7 +210,8 @@ class Network:
             udp_port = host.udp_port if host else UDP_PORT
         if source_udp_port == 0:
             udp_port = 0
-        self._arrive(Record(self.now, source, source_udp_port, destination, udp_port, packet, INJECTED), delay)
+        record = Record(self.now, source, source_udp_port, destination, udp_port, packet, INJECTED)
+        self._arrive(record, delay)
 
     def flush(self, host: Host) -> None:
         """Put on the wire what the host's endpoint has to send, and note its deadline."""
@@ -240,7 +242,9 @@ class Network:
         self.records.append(record)
         self.fates[record.fate] = self.fates.get(record.fate, 0) + 1
 
-    def _send(self, packet: bytes, source: str, source_udp_port: int, destination: str, udp_port: int) -> None:
+    def _send(
+        self, packet: bytes, source: str, source_udp_port: int, destination: str, udp_port: int
+    ) -> None:
         """One packet meets the filters, then its link."""
         self.packets_sent += 1
         now = self.now

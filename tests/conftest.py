@@ -1,4 +1,5 @@
 """Helpers shared by tests live in tests/support."""
+
 import sys
 from pathlib import Path
 

@@ -1,7 +1,9 @@
-"""What a failing test on the simulated network leaves behind: its seed, what became of its packets, a capture.
+"""What a failing test on the simulated network leaves behind: its seed, what became of its packets, a
+capture.
 
 A pytest plugin.  Captures are written to the directory that PYSCTPSOCK_CAPTURE names.
 """
+
 import os
 import re
 import weakref

@@ -1,4 +1,5 @@
 """Capture files: headers, lengths and checksums as RFC 768, 791 and 8200 have them."""
+
 import io
 import struct
 
@@ -11,8 +12,8 @@ from pysctpsock import pcap
     ("data", "checksum"),
     [
         (b"", 0xFFFF),
-        (bytes.fromhex("0001f203f4f5f6f7"), 0x220D),     # the example of RFC 1071 section 3
-        (b"\x01", 0xFEFF),                               # an odd length is padded with zero
+        (bytes.fromhex("0001f203f4f5f6f7"), 0x220D),  # the example of RFC 1071 section 3
+        (b"\x01", 0xFEFF),  # an odd length is padded with zero
     ],
 )
 def test_internet_checksum(data, checksum):

@@ -1,4 +1,5 @@
 """The simulated network itself, on fake endpoints with the face of the core's."""
+
 import pytest
 
 from pysctpsock import sim
@@ -69,7 +70,7 @@ def test_delay_and_addresses():
 
 
 def test_directions_are_independent():
-    network, a, b = make(echo=True, delay=1000)
+    network, a, _b = make(echo=True, delay=1000)
     network.link("10.0.0.2", "10.0.0.1").delay = 7000
     a.endpoint.send(b"x", "10.0.0.2")
     network.run()
@@ -93,8 +94,11 @@ def test_rates(misbehaviour):
     if misbehaviour == "reorder":
         assert sorted(arrived) == sent
     if misbehaviour == "corrupt":
-        flipped = [bin(int.from_bytes(x, "big") ^ int.from_bytes(y, "big")).count("1")
-                   for x, y in zip(arrived, sent, strict=True) if x != y]
+        flipped = [
+            bin(int.from_bytes(x, "big") ^ int.from_bytes(y, "big")).count("1")
+            for x, y in zip(arrived, sent, strict=True)
+            if x != y
+        ]
         assert set(flipped) == {1, 2, 3}
 
 
@@ -163,7 +167,7 @@ def test_filter_passes_alters_and_drops():
 
 
 def test_inject_passes_filters_and_links():
-    network, a, b = make(loss=1.0)
+    network, _a, b = make(loss=1.0)
     network.inject(b"forged", "192.0.2.66", "10.0.0.2", source_udp_port=1234, delay=10)
     network.run()
     assert b.endpoint.received == [(10, b"forged", "192.0.2.66", 1234, "10.0.0.2")]
@@ -205,30 +209,30 @@ def test_several_addresses_and_families():
 
 
 def test_deadlines():
-    network, a, b = make(period=SECOND)
+    network, _a, b = make(period=SECOND)
     network.run(until=3 * SECOND + 1)
     assert b.endpoint.timeouts == [SECOND, 2 * SECOND, 3 * SECOND]
     assert network.now == 3 * SECOND + 1
 
 
 def test_deadline_that_moves_up_and_back():
-    network, a, b = make(period=10 * SECOND)
+    network, _a, b = make(period=10 * SECOND)
     network.run(until=0)
-    b.endpoint.next = SECOND                 # earlier: a new entry
+    b.endpoint.next = SECOND  # earlier: a new entry
     network.run(until=0)
-    b.endpoint.next = 2 * SECOND             # later: the entry is put back when its time comes
+    b.endpoint.next = 2 * SECOND  # later: the entry is put back when its time comes
     network.run(until=5 * SECOND)
     assert b.endpoint.timeouts == [2 * SECOND]
 
 
 def test_deadline_that_never_moves_is_found():
-    network, a, b = make(period=0)
+    network, _a, _b = make(period=0)
     with pytest.raises(sim.Runaway, match="does not clear"):
         network.run(until=SECOND)
 
 
 def test_run_until():
-    network, a, b = make(period=SECOND)
+    network, _a, b = make(period=SECOND)
     assert network.run_until(lambda: len(b.endpoint.timeouts) == 3)
     assert network.now == 3 * SECOND
     assert not network.run_until(lambda: False, limit=SECOND // 2)
