@@ -216,14 +216,17 @@ class Network:
     def flush(self, host: Host) -> None:
         """Put on the wire what the host's endpoint has to send, and note its deadline."""
         now = self.now
-        for packet, destination, udp_port, source, _carrier in host.endpoint.take_packets(now):
-            if not source or source in ("::", "0.0.0.0"):
-                source = host.source_for(destination)
-            self._send(packet, source, host.udp_port if udp_port else 0, destination, udp_port)
+        self._send_all(host, host.endpoint.take_packets(now))
         deadline = host.endpoint.deadline()
         if deadline is not None and (host.timer_at is None or deadline < host.timer_at):
             host.timer_at = max(deadline, now)
             self._push(host.timer_at, host, None)
+
+    def _send_all(self, host: Host, packets: list[tuple[bytes, str, int, str, int]]) -> None:
+        for packet, destination, udp_port, source, _carrier in packets:
+            if not source or source in ("::", "0.0.0.0"):
+                source = host.source_for(destination)
+            self._send(packet, source, host.udp_port if udp_port else 0, destination, udp_port)
 
     def _push(self, time: int, host: Host | None, what: Any) -> None:
         self._sequence += 1
@@ -346,7 +349,7 @@ class Network:
                 if self._spins > 10_000:
                     raise Runaway(f"{host} has a deadline that handle_timeouts({time}) does not clear")
                 self.now = time
-                host.endpoint.handle_timeouts(time)
+                self._send_all(host, host.endpoint.handle_timeouts(time) or [])
                 self._after(host)
             self.events += 1
             return True

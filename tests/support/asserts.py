@@ -34,5 +34,5 @@ def assert_same_messages(received, sent, context=""):
     )
     raise AssertionError(
         f"{context}: {len(received)} received, {len(sent)} sent, first difference at {first}: "
-        f"{[m[:16] for m in received[first : first + 2]]} in place of {[m[:16] for m in sent[first : first + 2]]}"
+        f"{[m[:16] for m in received[first : first + 2]]}, not {[m[:16] for m in sent[first : first + 2]]}"
     )

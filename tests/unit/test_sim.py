@@ -14,6 +14,7 @@ class FakeEndpoint:
         self.echo, self.period = echo, period
         self.next = period
         self.drops = {}
+        self.due = []  # what handle_timeouts has to send at once
 
     def send(self, packet, host, udp_port=9899, source=""):
         self.queue.append((packet, host, udp_port, source, 0))
@@ -30,6 +31,8 @@ class FakeEndpoint:
     def handle_timeouts(self, now):
         self.timeouts.append(now)
         self.next = now + self.period
+        taken, self.due = self.due, []
+        return taken
 
     def deadline(self):
         return self.next
@@ -213,6 +216,14 @@ def test_deadlines():
     network.run(until=3 * SECOND + 1)
     assert b.endpoint.timeouts == [SECOND, 2 * SECOND, 3 * SECOND]
     assert network.now == 3 * SECOND + 1
+
+
+def test_packets_of_a_deadline_leave():
+    """handle_timeouts gives the packets that had to leave the outbox while it ran."""
+    network, a, b = make(period=SECOND)
+    b.endpoint.due = [(b"late", "10.0.0.1", 9899, "", 0)]
+    network.run(until=SECOND + 5000)
+    assert [(now, packet) for now, packet, *_ in a.endpoint.received] == [(SECOND + 1000, b"late")]
 
 
 def test_deadline_that_moves_up_and_back():
