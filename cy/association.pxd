@@ -6,14 +6,18 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from .address cimport Route
 from .tcb cimport Tcb
+from .user cimport SctpUser
+
+cdef enum SendFlag:              # sinfo_flags of RFC 6458 section 5.3.2, as Linux numbers them
+    SEND_UNORDERED = 0x1
+    SEND_SACK_IMMEDIATELY = 0x8
 
 
 cdef class Association(Tcb):
-    # --- asked by the user; each returns 0 or a positive errno and changes nothing if it refuses
+    # --- asked by the user; send returns 0 or a positive errno and changes nothing if it refuses
     cdef int send(self, bytes data, uint16_t stream_id, uint32_t ppid, uint32_t flags, uint32_t timetolive,
                   uint32_t context, int64_t now) except -1
-    cdef void credit(self, uint32_t length, int64_t now) noexcept     # the user read `length` bytes: window update
+    cdef int credit(self, uint32_t length, bint finished, int64_t now) except -1     # the user read `length` bytes
     # --- fed by the endpoint
-    cdef int handle_packet(self, const uint8_t *packet, uint32_t length, const Route *route, int64_t now) except -1
+    cdef int handle_packet(self, const uint8_t *chunks, uint32_t length, const Route *route, int64_t now) except -1
     cdef int handle_timeout(self, int64_t now) except -1
-    cdef int transmit(self, int64_t now) except -1                    # 1: the outbox is full and more waits

@@ -3,27 +3,52 @@
 RFC 9260 sections 6.8, 8.4, 8.5 and 10.  One Endpoint serves all ports of a process (or, in tests, of a
 simulated host).
 """
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
-from .address cimport Route
+from .address cimport Address, Route
+from .association cimport Association
+from .cookie cimport CookieJar
 from .outbox cimport Outbox
+from .parameters cimport ProtocolParameters
+from .tcb cimport Shared
+from .tagtable cimport TagTable
 from .user cimport ReadyList, SctpUser
 
-cdef enum:
+cpdef enum IcmpKind:
     ICMP_PORT_UNREACHABLE = 1
     ICMP_PROTOCOL_UNREACHABLE = 2
     ICMP_HOST_UNREACHABLE = 3
     ICMP_TOO_BIG = 4
 
 
+cdef class Listener:
+    cdef readonly SctpUser user
+    cdef readonly ProtocolParameters parameters
+    cdef readonly uint16_t port
+    cdef public int backlog
+    cdef readonly object pending             # deque of Association
+    cdef Address address
+    cdef Endpoint endpoint
+
+
 cdef class Endpoint:
     cdef readonly Outbox outbox
     cdef readonly ReadyList ready_list
+    cdef readonly ProtocolParameters parameters
+    cdef Shared shared
+    cdef CookieJar jar
+    cdef TagTable by_tag
+    cdef dict by_address                     # (peer ip, peer port, local port) -> Association
+    cdef dict listeners                      # local port -> [Listener]
+    cdef int32_t last_assoc_id
+    cdef int64_t bucket_filled               # the token bucket of out-of-the-blue answers
+    cdef int64_t bucket
 
-    # The four verbs.  `receive` needs room for two packets in the outbox; the engine sees to it.
+    # The verbs.  `receive` wants room for a few packets in the outbox, see room(); the engine sees to it.
+    cdef bint room(self) noexcept nogil
     cdef int receive(self, const uint8_t *packet, uint32_t length, const Route *route, int64_t now) except -1
-    cdef int handle_timeout(self, int64_t now) except -1
+    cdef int handle_timeout(self, int64_t now) except -1    # 1: the outbox is full and more is due
     cdef int poll_transmit(self, int64_t now) except -1     # fills the outbox; 1: full and more waits
-    cdef int64_t next_deadline(self) noexcept               # microseconds, or NEVER
+    cdef int64_t next_deadline(self) noexcept               # microseconds, INT64_MAX for never
     cdef int receive_icmp(self, const uint8_t *quoted, uint32_t length, const Route *route, int kind,
                           int64_t now) except -1

@@ -28,4 +28,5 @@ cdef class Outbox:
 
     cdef void commit(self, uint32_t length, const Route *route) noexcept nogil
     cdef void clear(self) noexcept nogil
-    cdef list take(self)         # [(bytes, Route as tuple)], for tests and the simulated network
+    cdef list take(self)         # empties it; for tests and the simulated network:
+        # [(packet bytes, destination host, destination UDP port, source host or "", carrier)]

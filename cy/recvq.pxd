@@ -2,6 +2,7 @@
 
 RFC 9260 section 11.1 (RECEIVE) and 11.2; RFC 6458 section 6.  A ring of plain C records.
 """
+cimport cython
 from cpython.object cimport PyObject
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -27,6 +28,7 @@ cdef struct Received:
     uint32_t cumulative_tsn
 
 
+@cython.final
 cdef class ReceiveQueue:
     cdef Received *ring
     cdef uint32_t capacity       # a power of two, 0 until the first record
@@ -34,7 +36,14 @@ cdef class ReceiveQueue:
     cdef readonly uint32_t count
     cdef readonly uint64_t bytes_queued      # unread bytes of messages
 
-    cdef Received *push(self) except NULL    # a zeroed record at the end; the caller fills it (and owns the references it puts in)
+    # A zeroed record at the end; the caller fills it (and gives away the references it puts in).  `length`
+    # is the message's (0: notification); it is written in the record and counted in bytes_queued.
+    cdef Received *push(self, uint32_t length) except NULL
     cdef Received *first(self) noexcept nogil        # the oldest record, or NULL
-    cdef int drop_first(self) except -1      # releases its references
+    # A read took part of the first record, which must exist: moves its offset, at most up to its length.
+    cdef void consume(self, uint32_t taken) noexcept nogil
+    cdef int drop_first(self) except -1      # releases its references; bytes not consumed count as read
+    # The owner of the queue calls it when it is done, to break reference cycles (see the .pyx).
     cdef int clear(self) except -1
+
+    cdef int grow(self) except -1

@@ -1,0 +1,255 @@
+"""One association: the dispatch table (chunk x states -> handler), the timers, the primitives of the user.
+
+RFC 9260 sections 4 (states), 6 (when DATA and SACK are taken), 8.5.1 and 11.1.
+"""
+import errno
+
+from cpython.bytes cimport PyBytes_GET_SIZE
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
+
+from .address cimport Route, host_from_address
+from .chunks cimport get_shutdown, make_chunk, make_error, make_tlv
+from .path cimport Path
+from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer
+from .proto cimport (
+    ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U, DROP_AFTER_ABORT,
+    DROP_CHUNK_LENGTH, DROP_MALFORMED_CHUNK, DROP_STALE_ERROR, DROP_UNEXPECTED_CHUNK, DROP_UNKNOWN_CHUNK,
+    ERROR, ESTABLISHED, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT,
+    SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT, STALE_COOKIE,
+    UNRECOGNIZED_CHUNK_TYPE, USER_INITIATED_ABORT,
+)
+from .setup cimport on_cookie_ack, on_init_ack, on_stale_cookie, on_t1
+from .serial cimport tsn_t
+from .tcb cimport Tcb
+from .teardown cimport (
+    abort_association, on_abort, on_error, on_shutdown, on_shutdown_ack, on_shutdown_complete, on_t2, on_t5,
+    shutdown_primitive,
+)
+from .timers cimport TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD
+from .transfer cimport after_packet, on_data, on_sack, on_sack_timer, on_t3, take_cumulative_ack, window_opened
+from .transmit cimport transmit
+from .user cimport SctpUser
+from .wire cimport CURSOR_ITEM, CURSOR_MALFORMED, ChunkView, Cursor, TlvView, get32, next_chunk, next_tlv
+
+cdef int EAGAIN = errno.EAGAIN
+cdef int EINVAL = errno.EINVAL
+cdef int EMSGSIZE = errno.EMSGSIZE
+cdef int EPIPE = errno.EPIPE
+cdef int ESHUTDOWN = errno.ESHUTDOWN
+cdef int ECONNABORTED = errno.ECONNABORTED
+
+cdef enum:
+    MOST_CAUSES = 8              # reports in one ERROR (9260-12-01: one small answer for a packet)
+    UP = 1 << ESTABLISHED | 1 << SHUTDOWN_PENDING | 1 << SHUTDOWN_RECEIVED
+    CLOSING = 1 << SHUTDOWN_SENT | 1 << SHUTDOWN_ACK_SENT
+    ANY = 1 << COOKIE_WAIT | 1 << COOKIE_ECHOED | UP | CLOSING
+
+ctypedef int (*Handler)(Tcb, const ChunkView *, int64_t) except -1
+
+
+cdef struct Row:
+    Handler handler
+    uint32_t states              # bit per state in which the chunk is taken; elsewhere it is dropped
+
+
+cdef int on_error_chunk(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    """ERROR; a Stale Cookie in COOKIE-ECHOED restarts the handshake (5.2.6), elsewhere it is dropped."""
+    cdef Cursor cursor
+    cdef TlvView cause
+    cursor.position = chunk.value
+    cursor.end = chunk.value + chunk.value_length
+    if next_tlv(&cursor, &cause) == CURSOR_ITEM and cause.type == STALE_COOKIE:
+        if t.state != COOKIE_ECHOED or cause.value_length < 4:
+            t.drop(DROP_STALE_ERROR)
+            return 0
+        return on_stale_cookie(t, get32(cause.value), now)
+    return on_error(t, chunk, now)
+
+
+cdef int on_shutdown_chunk(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    """SHUTDOWN: its cumulative ack first, then the state change."""
+    cdef tsn_t cumulative_tsn_ack
+    if not get_shutdown(chunk, &cumulative_tsn_ack):
+        t.drop(DROP_MALFORMED_CHUNK)
+        return 0
+    take_cumulative_ack(t, cumulative_tsn_ack, now)
+    if t.ended:
+        return 0
+    return on_shutdown(t, chunk, now)
+
+
+# The dispatch table: which chunk is taken in which states, and by whom.  INIT and COOKIE ECHO are the
+# endpoint's (setup.pyx), since they may find no TCB; INIT ACK needs its route.
+cdef Row TABLE[256]
+
+
+cdef void admit(int chunk_type, Handler handler, uint32_t states) noexcept:
+    TABLE[chunk_type].handler = handler
+    TABLE[chunk_type].states = states
+
+
+admit(DATA, on_data, UP & ~(1 << SHUTDOWN_RECEIVED) | 1 << SHUTDOWN_SENT)          # 9260-6-02
+admit(SACK, on_sack, UP | 1 << COOKIE_ECHOED)                                      # 9260-6-03
+admit(HEARTBEAT, on_heartbeat, UP | CLOSING | 1 << COOKIE_ECHOED)                  # 9260-8.3-02
+admit(HEARTBEAT_ACK, on_heartbeat_ack, UP | CLOSING)
+admit(ABORT, on_abort, ANY)
+admit(SHUTDOWN, on_shutdown_chunk, UP | CLOSING)                                   # 9260-9.2-09
+admit(SHUTDOWN_ACK, on_shutdown_ack, CLOSING)
+admit(ERROR, on_error_chunk, ANY & ~(1 << COOKIE_WAIT))
+admit(COOKIE_ACK, on_cookie_ack, 1 << COOKIE_ECHOED)                               # 9260-5.2.5-01
+admit(SHUTDOWN_COMPLETE, on_shutdown_complete, 1 << SHUTDOWN_ACK_SENT)             # 9260-8.5-04
+
+
+cdef class Association(Tcb):
+    """An association: the primitives of RFC 9260 section 11.1 for the user, packets and time for the endpoint."""
+
+    # ------------------------------------------------------------------ the endpoint's side
+
+    cdef int handle_packet(self, const uint8_t *chunks, uint32_t length, const Route *route, int64_t now) except -1:
+        """Process the chunks of a packet whose checksum, ports and tag are right, then answer."""
+        cdef Cursor cursor
+        cdef ChunkView chunk
+        cdef Row *row
+        cdef int result
+        cursor.position = chunks
+        cursor.end = chunks + length
+        while not self.ended:
+            result = next_chunk(&cursor, &chunk)
+            if result != CURSOR_ITEM:
+                if result == CURSOR_MALFORMED:
+                    self.drop(DROP_CHUNK_LENGTH)         # 9260-3.2-10
+                break
+            if chunk.type == DATA and (self.state == ESTABLISHED):
+                on_data(self, &chunk, now)
+                continue
+            row = &TABLE[chunk.type]
+            if row.handler != NULL:
+                if row.states & <uint32_t>1 << self.state:
+                    row.handler(self, &chunk, now)
+                else:
+                    self.drop(DROP_UNEXPECTED_CHUNK)
+            elif chunk.type == INIT_ACK:
+                if self.state == COOKIE_WAIT:
+                    on_init_ack(self, &chunk, route, now)
+                else:
+                    self.drop(DROP_UNEXPECTED_CHUNK)     # 9260-5.2.3-01
+            elif not self.skip_unknown(&chunk):
+                break
+        if self.causes:
+            self.control.append(make_error(self.causes))
+            self.causes = []
+        after_packet(self, now)
+        if not self.ended:
+            transmit(self, now)
+        return 0
+
+    cdef bint skip_unknown(self, const ChunkView *chunk) except -1:
+        """An unknown chunk, by its two high bits (3.2); False: nothing behind it is processed.
+
+        INIT, COOKIE ECHO and the reserved types 12 and 13 have high bits 00 too and end the packet alike.
+        """
+        self.drop(DROP_UNKNOWN_CHUNK)
+        if chunk.type & 0x40 and len(self.causes) < MOST_CAUSES:
+            self.causes.append(make_tlv(UNRECOGNIZED_CHUNK_TYPE, (<const char *>chunk.start)[:chunk.length]))
+        return chunk.type & 0x80 != 0
+
+    cdef int handle_timeout(self, int64_t now) except -1:
+        """Run every timer that is due, then send what that calls for."""
+        cdef Path path
+        if self.timers.deadline[TIMER_T1] <= now:
+            on_t1(self, now)
+        if not self.ended and self.timers.deadline[TIMER_T5_GUARD] <= now:
+            on_t5(self, now)
+        if not self.ended and self.timers.deadline[TIMER_T2_SHUTDOWN] <= now:
+            on_t2(self, now)
+        if not self.ended and self.timers.deadline[TIMER_SACK] <= now:
+            on_sack_timer(self, now)
+        for path in self.paths:
+            if not self.ended and path.t3_deadline <= now:
+                on_t3(self, path, now)
+            if not self.ended and path.heartbeat_deadline <= now:
+                on_heartbeat_timer(self, path, now)
+        if not self.ended:
+            transmit(self, now)
+            self.reschedule()
+        return 0
+
+    # ------------------------------------------------------------------ the user's side
+
+    cdef int send(self, bytes data, uint16_t stream_id, uint32_t ppid, uint32_t flags, uint32_t timetolive,
+                  uint32_t context, int64_t now) except -1:
+        """The SEND primitive (11.1.5): queue a message.  0, or the errno that refuses it."""
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
+        cdef uint8_t chunk_flags = 0
+        if self.state != ESTABLISHED and self.state != COOKIE_WAIT and self.state != COOKIE_ECHOED:
+            return EPIPE if self.ended else ESHUTDOWN
+        if self.shutdown_when_up:
+            return ESHUTDOWN
+        if length > <Py_ssize_t>self.parameters.send_buffer:
+            return EMSGSIZE
+        if length == 0 or stream_id >= self.outbound_streams:
+            return EINVAL
+        if self.send_queue.bytes_charged >= self.parameters.send_buffer:
+            self.writer_waiting = True
+            return EAGAIN
+        if flags & SEND_UNORDERED:
+            chunk_flags |= DATA_U
+        if flags & SEND_SACK_IMMEDIATELY:
+            chunk_flags |= DATA_I
+        self.send_queue.push(data, stream_id, ppid, chunk_flags, context)
+        if not self.wants_transmit:
+            self.want_transmit()
+        return 0
+
+    cdef int credit(self, uint32_t length, bint finished, int64_t now) except -1:
+        """The user took `length` bytes of a message (`finished`: its last): the window may open."""
+        self.unread_bytes -= min(self.unread_bytes, length)
+        if finished and self.unread_records:
+            self.unread_records -= 1
+        return window_opened(self, now)
+
+    def submit(self, bytes data not None, int stream_id=0, uint32_t ppid=0, uint32_t flags=0,
+               uint32_t timetolive=0, uint32_t context=0, int64_t now=0) -> int:
+        """SEND for callers in Python: 0 if the message was taken, else an errno."""
+        if not 0 <= stream_id <= 65535:
+            return EINVAL
+        return self.send(data, stream_id, ppid, flags, timetolive, context, now)
+
+    def shutdown(self, int64_t now) -> None:
+        """The SHUTDOWN primitive (11.1.3): graceful; what is queued is delivered first."""
+        if not self.ended:
+            shutdown_primitive(self, now)
+            self.reschedule()
+
+    def abort(self, bytes reason not None, int64_t now) -> None:
+        """The ABORT primitive (11.1.4): the peer gets `reason` as User-Initiated Abort; unsent data is lost."""
+        if not self.ended:
+            abort_association(self, [make_tlv(USER_INITIATED_ABORT, reason[:1024])], ECONNABORTED)
+
+    def close(self, int64_t now) -> None:
+        """The user leaves: ABORT if data of the peer is unread, else a graceful end that goes on behind."""
+        cdef bint unread = self.unread_records != 0 or self.reassembly.bytes_held != 0
+        self.detached = True
+        if self.user is not None:
+            self.user.owner = None
+            self.user.receive_queue.clear()
+        self.unread_bytes = self.unread_records = 0
+        if self.ended:
+            return
+        if unread or self.parameters.linger_abort:
+            abort_association(self, [make_tlv(USER_INITIATED_ABORT, b"")], ECONNABORTED)
+        else:
+            shutdown_primitive(self, now)
+            self.reschedule()
+
+    def attach(self, SctpUser user not None) -> None:
+        """Make `user` the one that is told; used once, before anything has arrived."""
+        self.user = user
+
+    @property
+    def local_host(self) -> str:
+        return host_from_address(&self.primary.route.local)
+
+    @property
+    def peer_host(self) -> str:
+        return host_from_address(&self.primary.route.remote)

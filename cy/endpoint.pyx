@@ -1,0 +1,614 @@
+"""Every packet's first stop (RFC 9260 sections 5.1, 6.8, 8.4, 8.5 and 10)."""
+import errno
+from collections import deque
+from sys import getsizeof
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memset
+
+from .address cimport Address, Route, address_from_host, is_ipv4, is_unicast, is_unspecified, same_ip
+from .association cimport Association
+from .chunks cimport InitView, cause_stale_cookie, get_init, make_abort, make_chunk, make_error, make_tlv
+from .cookie cimport COOKIE_FORGED, COOKIE_TOO_OLD, CookieJar, StateCookie
+from .crc32c cimport packet_is_intact
+from .emit cimport emit
+from .params cimport PARAMETERS_OK, InitParameters, parse_init_parameters
+from .path cimport Path
+from .proto cimport (
+    ABORT, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, COOKIE_WAIT,
+    DROP_BACKLOG, DROP_BAD_CHECKSUM, DROP_BAD_TAG, DROP_BUNDLED_ALONE, DROP_COOKIE_MAC, DROP_COOKIE_MISMATCH,
+    DROP_COOKIE_STALE, DROP_ICMP, DROP_MALFORMED_CHUNK, DROP_NO_LISTENER, DROP_NOT_UNICAST,
+    DROP_OUT_OF_THE_BLUE, DROP_PORT_ZERO, DROP_RATE_LIMITED, DROP_REASON_COUNT, DROP_TAG_COLLISION,
+    DROP_TAG_ZERO, DROP_TOO_SHORT, ERROR, FLAG_T, INIT, INIT_ACK, OUT_OF_RESOURCE, SHUTDOWN_ACK,
+    SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, STALE_COOKIE, DropReason,
+)
+from .setup cimport (
+    ACTION_COLLISION, ACTION_DUPLICATE, ACTION_LATE, ACTION_RESTART, acknowledge_cookie, answer_init,
+    begin_from_cookie, check_init, collide, cookie_action, make_init_ack, restart, start_association,
+)
+from .tcb cimport Shared
+from .teardown cimport CANT_STR_ASSOC, COMM_LOST, delete_tcb
+from .transmit cimport transmit
+from .user cimport ACCEPTABLE, SctpUser
+from .wire cimport (
+    CHUNK_HEADER, COMMON_HEADER, CURSOR_ITEM, ChunkView, Cursor, TlvView, get16, get32, next_chunk, next_tlv,
+)
+
+cdef int ECONNREFUSED = errno.ECONNREFUSED
+cdef int ECONNRESET = errno.ECONNRESET
+
+cdef enum:
+    ROOM_BYTES = 16384           # what one received packet may provoke at the most
+    ROOM_PACKETS = 24
+    ANSWERS_PER_SECOND = 1000    # out of the blue (9260-8.4, RFC 5062)
+    FIRST_ASSOC_ID = 3           # 0, 1 and 2 mean future, current and all (RFC 6458 section 7.2)
+
+cdef bytes SHUTDOWN_COMPLETE_REFLECTED = make_chunk(SHUTDOWN_COMPLETE, FLAG_T, b"")
+cdef bytes ABORT_REFLECTED = make_abort(True, [])
+cdef list DROP_NAMES = [reason.name.removeprefix("DROP_").lower() for reason in DropReason]
+
+
+cdef class Listener:
+    """A local port, and maybe one address of it, where associations may be set up by the peer."""
+
+    def accept(self):
+        """The longest waiting association, or None.  Its `user` holds what has arrived meanwhile."""
+        return self.pending.popleft() if self.pending else None
+
+    def close(self, int64_t now) -> None:
+        """Stop listening; associations that nobody accepted are aborted, as Linux does."""
+        cdef Association association
+        if self.endpoint is None:
+            return
+        self.endpoint.listeners[self.port].remove(self)
+        if not self.endpoint.listeners[self.port]:
+            del self.endpoint.listeners[self.port]
+        while self.pending:
+            association = self.pending.popleft()
+            association.abort(b"", now)
+        self.endpoint.bury()
+        self.endpoint = None
+
+
+cdef class Endpoint:
+    """All associations and listeners of one host as seen from its carriers.
+
+    `seed`: 32 or more secret bytes, from which every tag, TSN and cookie secret derives.
+    """
+
+    def __init__(self, bytes seed not None, ProtocolParameters parameters=None):
+        self.parameters = parameters if parameters is not None else ProtocolParameters()
+        self.shared = Shared(seed)
+        self.outbox = self.shared.outbox
+        self.ready_list = ReadyList()
+        self.jar = CookieJar(self.shared.entropy)
+        self.by_tag = TagTable()
+        self.by_address = {}
+        self.listeners = {}
+        self.last_assoc_id = FIRST_ASSOC_ID - 1
+        self.bucket = ANSWERS_PER_SECOND
+
+    # ------------------------------------------------------------------ packets
+
+    cdef bint room(self) noexcept nogil:
+        """Whether the outbox can take whatever one received packet provokes."""
+        return (self.outbox.capacity - self.outbox.used >= ROOM_BYTES
+                and self.outbox.max_packets - self.outbox.count >= ROOM_PACKETS)
+
+    cdef int receive(self, const uint8_t *packet, uint32_t length, const Route *route, int64_t now) except -1:
+        """One SCTP packet from a carrier (8.5): checksum, ports, tag, then to its association."""
+        cdef PyObject *found
+        cdef Association association
+        cdef Path path
+        cdef uint32_t tag
+        if length < COMMON_HEADER + CHUNK_HEADER:
+            return self.drop(DROP_TOO_SHORT)
+        if not packet_is_intact(packet, length):
+            return self.drop(DROP_BAD_CHECKSUM)          # 9260-6.8-02
+        tag = get32(packet + 4)
+        found = self.by_tag.find(tag)
+        if found != NULL:
+            association = <Association>found
+            if association.peer_port == get16(packet) and association.local_port == get16(packet + 2):
+                path = association.path_of(&route.remote)
+                if path is not None or association.state == COOKIE_WAIT:
+                    return self.deliver(association, path, packet, length, route, now)
+        if get16(packet) == 0 or get16(packet + 2) == 0:
+            return self.drop(DROP_PORT_ZERO)             # 9260-3.1-02
+        if not is_unicast(&route.remote) or not (is_unspecified(&route.local) or is_unicast(&route.local)):
+            return self.drop(DROP_NOT_UNICAST)           # 9260-8.4-01
+        self.receive_unmatched(packet, length, route, now)
+        self.bury()
+        return 0
+
+    cdef int deliver(self, Association association, Path path, const uint8_t *packet, uint32_t length,
+                     const Route *route, int64_t now) except -1:
+        """A packet with the association's own tag."""
+        cdef const uint8_t *chunks = packet + COMMON_HEADER
+        if chunks[0] == COOKIE_ECHO:
+            self.receive_cookie_echo(packet, length, route, now)
+            return self.bury()
+        if chunks[0] == INIT or chunks[0] == INIT_ACK or chunks[0] == SHUTDOWN_COMPLETE:
+            if chunks[0] == INIT or not self.is_alone(chunks, length - COMMON_HEADER):
+                return self.drop(DROP_TAG_ZERO if chunks[0] == INIT else DROP_BUNDLED_ALONE)
+        if chunks[0] == ABORT and chunks[1] & FLAG_T:
+            return self.drop(DROP_BAD_TAG)               # 9260-8.5-03: T=1 wants the peer's tag
+        if association.state <= COOKIE_ECHOED and chunks[0] == SHUTDOWN_ACK:
+            return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
+        association.packets_in += 1
+        association.bytes_in += length
+        if path is not None:
+            path.packets_received += 1
+            path.route.remote_udp_port = route.remote_udp_port       # 6951-5-03: the tag is right
+            path.route.carrier = route.carrier
+            association.reply_path = path
+        association.handle_packet(chunks, length - COMMON_HEADER, route, now)
+        if association.ended:
+            self.bury()
+        elif path is None:
+            self.register_addresses(association)         # INIT ACK came from another address of the peer
+        return 0
+
+    cdef bint is_alone(self, const uint8_t *chunks, uint32_t length) noexcept:
+        """Whether the first chunk is the only one of the packet (9260-3-01)."""
+        cdef Cursor cursor
+        cdef ChunkView chunk
+        cursor.position = chunks
+        cursor.end = chunks + length
+        return next_chunk(&cursor, &chunk) == CURSOR_ITEM and cursor.position == cursor.end
+
+    cdef int receive_unmatched(self, const uint8_t *packet, uint32_t length, const Route *route,
+                               int64_t now) except -1:
+        """A packet whose tag is no association's own: INIT, reflected tags, and what is out of the blue."""
+        cdef const uint8_t *chunks = packet + COMMON_HEADER
+        cdef uint8_t first = chunks[0]
+        cdef uint32_t tag = get32(packet + 4)
+        cdef Association association
+        if tag == 0:
+            if first != INIT:
+                return self.drop(DROP_TAG_ZERO)          # 9260-8.5-02
+            if not self.is_alone(chunks, length - COMMON_HEADER):
+                return self.drop(DROP_BUNDLED_ALONE)
+            return self.receive_init(packet, length, route, now)
+        if first == INIT:
+            return self.drop(DROP_TAG_ZERO)              # 12.3: an INIT with a tag
+        if first == COOKIE_ECHO:
+            return self.receive_cookie_echo(packet, length, route, now)
+        association = self.by_address.get(self.key(&route.remote, get16(packet), get16(packet + 2)))
+        if association is None:
+            return self.answer_out_of_the_blue(chunks, packet, length, route, now)
+        if (first == ABORT and chunks[1] & FLAG_T and tag == association.peer_tag
+                or first == SHUTDOWN_COMPLETE and chunks[1] & FLAG_T and tag == association.peer_tag
+                and association.state == SHUTDOWN_ACK_SENT and self.is_alone(chunks, length - COMMON_HEADER)):
+            association.packets_in += 1
+            return association.handle_packet(chunks, length - COMMON_HEADER, route, now)
+        if first == SHUTDOWN_ACK and association.state <= COOKIE_ECHOED:
+            return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
+        return self.drop(DROP_BAD_TAG)
+
+    cdef int answer_out_of_the_blue(self, const uint8_t *chunks, const uint8_t *packet, uint32_t length,
+                                    const Route *route, int64_t now) except -1:
+        """The rules of 8.4 from the second on, in their order."""
+        cdef Cursor cursor
+        cdef ChunkView chunk
+        cdef TlvView cause
+        cdef bint shutdown_ack = False, silent = False
+        cursor.position = chunks
+        cursor.end = packet + length
+        while next_chunk(&cursor, &chunk) == CURSOR_ITEM:
+            if chunk.type == ABORT:
+                return self.drop(DROP_OUT_OF_THE_BLUE)
+            if chunk.type == SHUTDOWN_ACK:
+                shutdown_ack = True
+            elif chunk.type == SHUTDOWN_COMPLETE or chunk.type == COOKIE_ACK:
+                silent = True
+            elif chunk.type == ERROR:
+                if chunk.value_length >= 4 and get16(chunk.value) == STALE_COOKIE:
+                    silent = True
+        if not shutdown_ack and silent:
+            return self.drop(DROP_OUT_OF_THE_BLUE)
+        if not self.may_answer(now):
+            return self.drop(DROP_RATE_LIMITED)
+        emit(self.outbox, route, get16(packet + 2), get16(packet), get32(packet + 4),
+             SHUTDOWN_COMPLETE_REFLECTED if shutdown_ack else ABORT_REFLECTED)
+        return self.drop(DROP_OUT_OF_THE_BLUE)
+
+    cdef bint may_answer(self, int64_t now) noexcept:
+        """A token bucket: strangers cannot make us send without bound."""
+        cdef int64_t earned = (now - self.bucket_filled) * ANSWERS_PER_SECOND // 1000000
+        if earned > 0:
+            self.bucket = min(self.bucket + earned, ANSWERS_PER_SECOND)
+            self.bucket_filled = now
+        if self.bucket <= 0:
+            return False
+        self.bucket -= 1
+        return True
+
+    # ------------------------------------------------------------------ passive set-up
+
+    cdef int refuse(self, const uint8_t *packet, uint32_t tag, list causes, const Route *route, int reason,
+                    int64_t now) except -1:
+        """ABORT whose tag is the Initiate Tag received (9260-5.1-07)."""
+        if not self.may_answer(now):
+            return self.drop(DROP_RATE_LIMITED)
+        emit(self.outbox, route, get16(packet + 2), get16(packet), tag, make_abort(False, causes))
+        return self.drop(reason)
+
+    cdef int receive_init(self, const uint8_t *packet, uint32_t length, const Route *route, int64_t now) except -1:
+        """INIT (5.1 B, 5.2.1, 5.2.2): the answer holds all state, we keep none."""
+        cdef Cursor cursor
+        cdef ChunkView chunk
+        cdef InitView init
+        cdef InitParameters parameters
+        cdef uint16_t peer_port = get16(packet), port = get16(packet + 2)
+        cdef Association association
+        cdef Listener listener
+        cdef StateCookie cookie
+        cdef list causes
+        cursor.position = packet + COMMON_HEADER
+        cursor.end = packet + length
+        if (next_chunk(&cursor, &chunk) != CURSOR_ITEM or not get_init(&chunk, &init)
+                or parse_init_parameters(init.parameters, init.parameters_length, &parameters) != PARAMETERS_OK):
+            return self.drop(DROP_MALFORMED_CHUNK)
+        if init.initiate_tag == 0:
+            return self.drop(DROP_TAG_COLLISION)         # 9260-3.3.2-03
+        causes = check_init(&init, &parameters)
+        if causes:
+            return self.refuse(packet, init.initiate_tag, causes, route, DROP_MALFORMED_CHUNK, now)
+        association = self.by_address.get(self.key(&route.remote, peer_port, port))
+        if association is not None:
+            if association.state == SHUTDOWN_ACK_SENT:   # 9260-9.2-07
+                association.control.append(make_chunk(SHUTDOWN_ACK, 0, b""))
+                return transmit(association, now)
+            return answer_init(association, self.jar, &init, &parameters, route, now)
+        listener = self.listener_for(&route.local, port)
+        if listener is None:
+            return self.refuse(packet, init.initiate_tag, [], route, DROP_NO_LISTENER, now)
+        if len(listener.pending) > listener.backlog:     # as Linux: backlog + 1 may wait
+            return self.refuse(packet, init.initiate_tag, [], route, DROP_BACKLOG, now)
+        cookie = StateCookie()
+        cookie.created = now
+        cookie.life = listener.parameters.valid_cookie_life + 1000 * <int64_t>min(parameters.cookie_preservative,
+                                                                               <uint32_t>10000)
+        cookie.local_port = port
+        cookie.peer_port = peer_port
+        cookie.local_tag = self.fresh_tag()
+        cookie.local_initial_tsn = self.shared.entropy.uint32()
+        cookie.peer_tag = init.initiate_tag
+        cookie.peer_initial_tsn = init.initial_tsn
+        cookie.peer_a_rwnd = init.a_rwnd
+        cookie.outbound_streams = min(listener.parameters.outbound_streams, init.inbound_streams)
+        cookie.inbound_streams = min(listener.parameters.inbound_streams, init.outbound_streams)
+        cookie.route = route[0]
+        emit(self.outbox, route, port, peer_port, init.initiate_tag,
+             make_init_ack(self.jar, cookie, &parameters, listener.parameters.receive_buffer,
+                           cookie.outbound_streams, listener.parameters.inbound_streams))
+        return 0
+
+    cdef int receive_cookie_echo(self, const uint8_t *packet, uint32_t length, const Route *route,
+                                 int64_t now) except -1:
+        """COOKIE ECHO (5.1.5, 5.2.4), then whatever is bundled behind it."""
+        cdef Cursor cursor
+        cdef ChunkView chunk
+        cdef StateCookie cookie = StateCookie()
+        cdef Association association
+        cdef int verdict, action
+        cursor.position = packet + COMMON_HEADER
+        cursor.end = packet + length
+        if next_chunk(&cursor, &chunk) != CURSOR_ITEM:
+            return self.drop(DROP_MALFORMED_CHUNK)
+        verdict = self.jar.open((<const char *>chunk.value)[:chunk.value_length], cookie, now)
+        if verdict == COOKIE_FORGED:
+            return self.drop(DROP_COOKIE_MAC)
+        if (cookie.local_port != get16(packet + 2) or cookie.peer_port != get16(packet)
+                or cookie.local_tag != get32(packet + 4) or not same_ip(&cookie.route.remote, &route.remote)):
+            return self.drop(DROP_COOKIE_MISMATCH)
+        association = self.by_address.get(self.key(&route.remote, cookie.peer_port, cookie.local_port))
+        action = cookie_action(association, cookie) if association is not None else ACTION_RESTART
+        if verdict == COOKIE_TOO_OLD and not (association is not None and action == ACTION_DUPLICATE):
+            emit(self.outbox, route, cookie.local_port, cookie.peer_port, cookie.peer_tag,
+                 make_error([cause_stale_cookie(<uint32_t>min(now - cookie.created - cookie.life, 0xFFFFFFFF))]))
+            return self.drop(DROP_COOKIE_STALE)          # 9260-5.1.5-03, 5.2.4-02
+        if association is None:
+            association = self.accept_cookie(packet, cookie, route, now)
+            if association is None:
+                return 0
+        elif not self.apply_cookie_action(association, action, cookie, route, now):
+            return 0
+        association.packets_in += 1
+        association.bytes_in += length
+        return association.handle_packet(cursor.position, <uint32_t>(cursor.end - cursor.position), route, now)
+
+    cdef Association accept_cookie(self, const uint8_t *packet, StateCookie cookie, const Route *route,
+                                   int64_t now):
+        """A new association from a valid cookie, or None if it is refused."""
+        cdef Listener listener = self.listener_for(&route.local, cookie.local_port)
+        cdef Association association
+        cdef SctpUser user
+        if listener is None or len(listener.pending) > listener.backlog or self.by_tag.find(cookie.local_tag) != NULL:
+            self.refuse(packet, cookie.peer_tag, [make_tlv(OUT_OF_RESOURCE, b"")], route,
+                        DROP_NO_LISTENER if listener is None else DROP_BACKLOG, now)
+            return None
+        user = SctpUser(self.ready_list)
+        user.event_mask = listener.user.event_mask
+        association = self.new_association(user, cookie.local_port, cookie.peer_port, listener.parameters)
+        begin_from_cookie(association, cookie, route, now)
+        self.register(association)
+        listener.pending.append(association)
+        listener.user.signal(ACCEPTABLE)
+        return association
+
+    cdef bint apply_cookie_action(self, Association association, int action, StateCookie cookie,
+                                  const Route *route, int64_t now) except -1:
+        """The table of 5.2.4; False if the packet ends there."""
+        if action == ACTION_DUPLICATE:
+            acknowledge_cookie(association, now)
+        elif action == ACTION_COLLISION:
+            collide(association, cookie, route, now)
+        elif action == ACTION_RESTART and association.state == SHUTDOWN_ACK_SENT:
+            association.control.append(make_chunk(SHUTDOWN_ACK, 0, b""))
+            association.control.append(make_error([make_tlv(COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, b"")]))
+            transmit(association, now)
+            return False
+        elif action == ACTION_RESTART:
+            self.by_tag.remove(association.local_tag)
+            restart(association, cookie, route, now)
+            self.by_tag.add(association.local_tag, association)
+        else:                                            # C, or not in the table
+            self.drop(DROP_COOKIE_MISMATCH)
+            return False
+        return True
+
+    # ------------------------------------------------------------------ tables
+
+    cdef tuple key(self, const Address *remote, uint16_t peer_port, uint16_t local_port):
+        return ((<const char *>remote.ip)[:16], remote.scope_id, peer_port, local_port)
+
+    cdef uint32_t fresh_tag(self) except 0:
+        cdef uint32_t tag = self.shared.entropy.tag()
+        while self.by_tag.find(tag) != NULL:
+            tag = self.shared.entropy.tag()
+        return tag
+
+    cdef Listener listener_for(self, const Address *local, uint16_t port):
+        cdef Listener listener, wildcard = None
+        for listener in self.listeners.get(port, ()):
+            if is_unspecified(&listener.address):
+                wildcard = listener
+            elif same_ip(&listener.address, local):
+                return listener
+        return wildcard
+
+    cdef Association new_association(self, SctpUser user, uint16_t local_port, uint16_t peer_port,
+                                     ProtocolParameters parameters):
+        cdef Association association = Association()
+        association.shared = self.shared
+        association.user = user
+        association.parameters = parameters.copy()
+        association.local_port = local_port
+        association.peer_port = peer_port
+        self.last_assoc_id = self.last_assoc_id + 1 if self.last_assoc_id < 0x7FFFFFFF else FIRST_ASSOC_ID
+        association.assoc_id = self.last_assoc_id
+        return association
+
+    cdef int register(self, Association association) except -1:
+        self.by_tag.add(association.local_tag, association)
+        self.register_addresses(association)
+        association.reschedule()
+        return 0
+
+    cdef int register_addresses(self, Association association) except -1:
+        """Make the association findable by each of its paths, and by no other address."""
+        cdef Path path
+        self.forget_addresses(association)
+        association.keys = [self.key(&path.route.remote, association.peer_port, association.local_port)
+                            for path in association.paths]
+        for key in association.keys:
+            self.by_address[key] = association
+        return 0
+
+    cdef int forget_addresses(self, Association association) except -1:
+        for key in association.keys:
+            if self.by_address.get(key) is association:
+                del self.by_address[key]
+        return 0
+
+    cdef int bury(self) except -1:
+        """Forget the associations that have ended."""
+        cdef Association association
+        cdef list ended
+        if not self.shared.ended:
+            return 0
+        ended, self.shared.ended = self.shared.ended, []
+        for association in ended:
+            self.shared.agenda.forget(association)
+            if self.by_tag.find(association.local_tag) == <PyObject *>association:
+                self.by_tag.remove(association.local_tag)
+            self.forget_addresses(association)
+        return 0
+
+    cdef inline int drop(self, int reason) except -1:
+        self.shared.drops[reason] += 1
+        return 0
+
+    # ------------------------------------------------------------------ time and transmission
+
+    cdef int64_t next_deadline(self) noexcept:
+        return self.shared.agenda.next_deadline()
+
+    cdef int handle_timeout(self, int64_t now) except -1:
+        """Run all timers that are due; 1 if the outbox filled up before."""
+        cdef Association association
+        cdef int64_t deadline
+        while True:
+            if not self.room():
+                return 1
+            association = <Association>self.shared.agenda.take_due(now)
+            if association is None:
+                break
+            deadline = association.deadline()
+            if deadline > now:
+                self.shared.agenda.schedule(association, deadline)
+            else:
+                association.handle_timeout(now)
+        return self.bury()
+
+    cdef int poll_transmit(self, int64_t now) except -1:
+        """Let every association that wants to send fill packets; 1 if the outbox is full and more waits."""
+        cdef Association association
+        while True:
+            association = <Association>self.shared.agenda.next_transmit()
+            if association is None:
+                break
+            if not association.ended and transmit(association, now):
+                return 1
+        return self.bury()
+
+    cdef int receive_icmp(self, const uint8_t *quoted, uint32_t length, const Route *route, int kind,
+                          int64_t now) except -1:
+        """An ICMP error about a packet of ours (section 10); believed only if it quotes the right tag.
+
+        Under UDP encapsulation an unreachable port means what an unreachable protocol means (6951-5-08).
+        """
+        cdef Association association = None
+        cdef uint32_t tag
+        cdef bint setting_up
+        if length >= 8:
+            association = self.by_address.get(self.key(&route.remote, get16(quoted + 2), get16(quoted)))
+        if association is None:
+            return self.drop(DROP_ICMP)
+        tag = get32(quoted + 4)
+        if tag == 0:                                     # 9260-10-02: our INIT, with our own tag inside
+            if (length < COMMON_HEADER + 8 or quoted[COMMON_HEADER] != INIT
+                    or get32(quoted + COMMON_HEADER + 4) != association.local_tag):
+                return self.drop(DROP_ICMP)
+        elif tag != association.peer_tag:
+            return self.drop(DROP_ICMP)
+        if kind != ICMP_PROTOCOL_UNREACHABLE and not (kind == ICMP_PORT_UNREACHABLE and route.remote_udp_port):
+            return self.drop(DROP_ICMP)
+        setting_up = association.state <= COOKIE_ECHOED
+        delete_tcb(association, ECONNREFUSED if setting_up else ECONNRESET,
+                   CANT_STR_ASSOC if setting_up else COMM_LOST)
+        return self.bury()
+
+    # ------------------------------------------------------------------ Python face: users, tests, tools
+
+    def listen(self, SctpUser user not None, str host, int port, int backlog,
+               ProtocolParameters parameters=None) -> Listener:
+        """Accept associations at `port` (1 to 65535) of `host` ("" or a wildcard address: any)."""
+        cdef Listener listener = Listener()
+        if not 0 < port <= 65535:
+            raise ValueError(f"port {port} is not in 1..65535")
+        memset(&listener.address, 0, sizeof(Address))
+        if host not in ("", "0.0.0.0", "::"):
+            address_from_host(host, &listener.address)
+        listener.user = user
+        listener.parameters = parameters if parameters is not None else self.parameters
+        listener.port = port
+        listener.backlog = backlog
+        listener.pending = deque()
+        listener.endpoint = self
+        self.listeners.setdefault(port, []).append(listener)
+        return listener
+
+    def connect(self, SctpUser user not None, str local_host, int local_port, str host, int port, int udp_port,
+                int carrier, ProtocolParameters parameters, int64_t now) -> Association:
+        """The ASSOCIATE primitive: begin an association, INIT is queued in the outbox.
+
+        Raises OSError (EADDRNOTAVAIL) if the same two transport addresses have an association already.
+        """
+        cdef Association association
+        cdef Route route
+        if not 0 < port <= 65535 or not 0 < local_port <= 65535:
+            raise ValueError("ports are 1 to 65535")
+        memset(&route, 0, sizeof(Route))
+        address_from_host(host, &route.remote)
+        if local_host not in ("", "0.0.0.0", "::"):
+            address_from_host(local_host, &route.local)
+        route.remote_udp_port = udp_port
+        route.carrier = carrier
+        self.bury()
+        if self.key(&route.remote, port, local_port) in self.by_address:
+            raise OSError(errno.EADDRNOTAVAIL, "an association between these transport addresses exists")
+        association = self.new_association(user, local_port, port,
+                                           parameters if parameters is not None else self.parameters)
+        start_association(association, &route, now)
+        self.register(association)
+        return association
+
+    def receive_datagram(self, bytes packet not None, str source, int source_udp_port, str destination,
+                         int carrier, int64_t now) -> None:
+        """One packet, as the simulated network delivers it; `now` in microseconds."""
+        cdef Route route
+        memset(&route, 0, sizeof(Route))
+        address_from_host(source, &route.remote)
+        address_from_host(destination, &route.local)
+        route.remote_udp_port = source_udp_port
+        route.carrier = carrier
+        self.receive(<const uint8_t *>PyBytes_AS_STRING(packet), <uint32_t>PyBytes_GET_SIZE(packet), &route, now)
+
+    def receive_icmp_error(self, bytes quoted not None, str host, int udp_port, int carrier, int kind,
+                           int64_t now) -> None:
+        """An ICMP error of IcmpKind about a packet `quoted` that went to `host`."""
+        cdef Route route
+        memset(&route, 0, sizeof(Route))
+        address_from_host(host, &route.remote)
+        route.remote_udp_port = udp_port
+        route.carrier = carrier
+        self.receive_icmp(<const uint8_t *>PyBytes_AS_STRING(quoted), <uint32_t>PyBytes_GET_SIZE(quoted), &route,
+                          kind, now)
+
+    def take_packets(self, int64_t now) -> list:
+        """All packets that are to go: [(bytes, host, udp_port, local_host, carrier)]."""
+        cdef list packets = self.outbox.take()
+        while self.poll_transmit(now):
+            packets += self.outbox.take()
+        return packets + self.outbox.take()
+
+    def handle_timeouts(self, int64_t now) -> list:
+        """Run the timers that are due; gives the packets that had to leave the outbox meanwhile."""
+        cdef list packets = []
+        while self.handle_timeout(now):
+            packets += self.outbox.take()
+        return packets + self.outbox.take()
+
+    def deadline(self) -> int | None:
+        """When handle_timeouts() is next wanted (microseconds); it may turn out to be nothing."""
+        cdef int64_t deadline = self.next_deadline()
+        return None if deadline == INT64_MAX else deadline
+
+    def take_ready(self) -> list:
+        """[(SctpUser, Ready flags)] since the last call."""
+        cdef list ready = []
+        cdef SctpUser user = self.ready_list.pop()
+        while user is not None:
+            ready.append((user, user.ready))
+            user.ready = 0
+            user = self.ready_list.pop()
+        return ready
+
+    @property
+    def drops(self) -> dict:
+        """Counted reasons for everything that was discarded, by name."""
+        return {DROP_NAMES[reason]: self.shared.drops[reason]
+                for reason in range(DROP_REASON_COUNT) if self.shared.drops[reason]}
+
+    @property
+    def association_count(self) -> int:
+        self.bury()
+        return self.by_tag.count
+
+    @property
+    def associations(self) -> list:
+        """All associations that have not ended."""
+        self.bury()
+        return self.by_tag.all()
+
+    def memory(self) -> int:
+        """Bytes of the tables that peers could make grow."""
+        return (self.by_tag.capacity * (sizeof(uint32_t) + sizeof(PyObject *))
+                + self.shared.agenda.capacity * sizeof(PyObject *)
+                + getsizeof(self.by_address) + getsizeof(self.listeners)
+                + sum(getsizeof(listener.pending) for group in self.listeners.values() for listener in group))

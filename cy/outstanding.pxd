@@ -1,0 +1,76 @@
+"""DATA chunks that have a TSN and are not yet acknowledged; what a SACK does to them.
+
+RFC 9260 sections 6.2.1 (processing a SACK), 6.3.2 and 6.3.3 (T3-rtx), 7.2.4 (fast retransmit).  The chunks
+lie in a ring indexed by TSN, so an acknowledgement finds its chunk without a search.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from .chunks cimport SackView
+from .sendq cimport Message, SendQueue
+from .serial cimport tsn_t
+
+cdef enum ChunkState:
+    IN_FLIGHT = 0
+    ACKED = 1                    # by a gap block; the cumulative ack has not reached it
+    MARKED = 2                   # lost, to be sent again; not outstanding meanwhile (9260-1.3-03)
+
+cdef enum SackVerdict:
+    SACK_TAKEN = 0
+    SACK_OLD = 1                 # 9260-6.2.1-02
+    SACK_LIES = -2               # acknowledges what was never sent, or blocks out of order: abort (9260-6.2.1-05)
+
+
+cdef struct OutChunk:
+    Message *message
+    uint32_t offset              # of its first byte in the message
+    uint16_t length              # data bytes
+    uint8_t flags                # DATA_B, DATA_E, DATA_U, DATA_I
+    uint8_t state
+    uint8_t miss_reports
+    uint8_t fast_retransmitted
+    uint8_t transmissions        # counted up to 255
+    uint8_t path                 # index of the path it was last sent on
+
+
+cdef struct Flight:              # what is outstanding on one path, and what the last SACK did to it
+    uint32_t bytes               # flightsize: chunk headers and padding included
+    uint32_t newly_acked         # by the SACK being processed, in the same measure
+    uint32_t bytes_before        # flightsize before it
+    bint lowest_acked            # the earliest outstanding TSN of the path was acknowledged
+    bint has_lowest
+    tsn_t lowest                 # the earliest outstanding TSN, if has_lowest
+    bint timing                  # a round-trip measurement is on its way
+    tsn_t timed_tsn
+    int64_t timed_at
+    int64_t rtt                  # measured by this SACK, or -1
+
+
+cdef class Outstanding:
+    cdef readonly tsn_t cumulative_tsn_ack   # Cumulative TSN Ack Point of the peer
+    cdef readonly tsn_t next_tsn
+    cdef OutChunk *ring
+    cdef uint32_t capacity                   # a power of two, 0 until the first chunk
+    cdef readonly uint64_t data_bytes        # user data in flight (not marked, not gap-acked), for rwnd
+    cdef readonly uint32_t marked            # chunks to be sent again
+    cdef tsn_t scan                          # no chunk before this one is marked
+    cdef tsn_t highest_gap_acked             # the highest TSN that a gap block has acknowledged
+    cdef bint has_gap_acked
+    cdef tsn_t newest_acked                  # HTNA: the highest TSN that the SACK being processed newly acks
+    cdef bint any_newly_acked
+    cdef readonly bint fast_recovery
+    cdef tsn_t fast_recovery_exit            # 7.2.4: ends when all up to here is acknowledged
+    cdef readonly uint64_t retransmissions
+    cdef Flight *flights
+    cdef int flight_count
+
+    cdef int set_paths(self, int count) except -1
+    cdef uint32_t count(self) noexcept nogil             # chunks not cumulatively acknowledged
+    cdef OutChunk *chunk(self, tsn_t tsn) noexcept nogil
+    cdef OutChunk *append(self, Message *message, uint32_t offset, uint16_t length, uint8_t flags, uint8_t path,
+                          int64_t now) except NULL
+    cdef int process_sack(self, const SackView *sack, SendQueue queue, bint has_gaps) except -3      # a SackVerdict
+    cdef uint32_t count_misses(self, const SackView *sack, bint advanced) noexcept nogil     # newly marked chunks
+    cdef OutChunk *next_marked(self, tsn_t *tsn) noexcept nogil
+    cdef void sent_again(self, OutChunk *chunk, tsn_t tsn, uint8_t path) noexcept nogil
+    cdef uint32_t mark_path(self, int path) noexcept nogil   # T3-rtx: all in flight on it are lost; how many
+    cdef void clear(self, SendQueue queue) noexcept

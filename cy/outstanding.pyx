@@ -1,0 +1,317 @@
+"""DATA chunks in flight: acknowledgement, loss detection, retransmission order."""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+from .chunks cimport SackView
+from .sendq cimport Message, SendQueue
+from .serial cimport pad4, tsn_le, tsn_lt, tsn_t
+from .wire cimport DATA_HEADER, get16
+
+cdef enum:
+    FIRST_CAPACITY = 16
+    IDLE_CAPACITY = 1024         # a larger ring is given back when nothing is outstanding
+    MISS_THRESHOLD = 3           # 9260-7.2.4-01
+
+
+cdef inline uint32_t chunk_size(const OutChunk *chunk) noexcept nogil:
+    return DATA_HEADER + pad4(chunk.length)
+
+
+cdef class Outstanding:
+    """The chunks between the peer's Cumulative TSN Ack Point and the next TSN to be given."""
+
+    def __init__(self, tsn_t initial_tsn):
+        self.next_tsn = initial_tsn
+        self.cumulative_tsn_ack = initial_tsn - 1
+        self.scan = initial_tsn
+
+    def __dealloc__(self):
+        free(self.ring)
+        free(self.flights)
+
+    cdef int set_paths(self, int count) except -1:
+        cdef Flight *grown = <Flight *>realloc(self.flights, count * sizeof(Flight))
+        if grown == NULL:
+            raise MemoryError
+        if count > self.flight_count:
+            memset(grown + self.flight_count, 0, (count - self.flight_count) * sizeof(Flight))
+        self.flights = grown
+        self.flight_count = count
+        return 0
+
+    cdef uint32_t count(self) noexcept nogil:
+        return self.next_tsn - self.cumulative_tsn_ack - 1
+
+    cdef OutChunk *chunk(self, tsn_t tsn) noexcept nogil:
+        return &self.ring[tsn & (self.capacity - 1)]
+
+    cdef int resize(self, uint32_t capacity) except -1:
+        cdef OutChunk *fresh = <OutChunk *>malloc(capacity * sizeof(OutChunk))
+        cdef tsn_t tsn = self.cumulative_tsn_ack + 1
+        if fresh == NULL:
+            raise MemoryError
+        while tsn != self.next_tsn:
+            memcpy(&fresh[tsn & (capacity - 1)], self.chunk(tsn), sizeof(OutChunk))
+            tsn += 1
+        free(self.ring)
+        self.ring = fresh
+        self.capacity = capacity
+        return 0
+
+    cdef OutChunk *append(self, Message *message, uint32_t offset, uint16_t length, uint8_t flags, uint8_t path,
+                          int64_t now) except NULL:
+        """Give the next TSN to a fragment that is being sent on `path`."""
+        cdef OutChunk *chunk
+        cdef Flight *flight = &self.flights[path]
+        if self.count() == self.capacity:
+            self.resize(self.capacity * 2 if self.capacity else FIRST_CAPACITY)
+        chunk = self.chunk(self.next_tsn)
+        chunk.message = message
+        chunk.offset = offset
+        chunk.length = length
+        chunk.flags = flags
+        chunk.state = IN_FLIGHT
+        chunk.miss_reports = 0
+        chunk.fast_retransmitted = 0
+        chunk.transmissions = 1
+        chunk.path = path
+        if not flight.has_lowest:
+            flight.has_lowest = True
+            flight.lowest = self.next_tsn
+        if not flight.timing:                # 9260-6.3.1-05: one measurement each round trip
+            flight.timing = True
+            flight.timed_tsn = self.next_tsn
+            flight.timed_at = now
+        flight.bytes += chunk_size(chunk)
+        self.data_bytes += length
+        self.next_tsn += 1
+        return chunk
+
+    cdef inline void acknowledge(self, OutChunk *chunk, tsn_t tsn) noexcept nogil:
+        """The chunk has arrived, whether a cumulative ack or a gap block says so.  TSNs come in rising order."""
+        cdef Flight *flight = &self.flights[chunk.path]
+        cdef uint32_t size = chunk_size(chunk)
+        if chunk.state == MARKED:
+            self.marked -= 1
+        else:
+            flight.bytes -= size
+            self.data_bytes -= chunk.length
+        flight.newly_acked += size
+        if flight.has_lowest and flight.lowest == tsn:
+            flight.lowest_acked = True
+        if flight.timing and flight.timed_tsn == tsn:
+            flight.timing = False
+            if chunk.transmissions == 1:     # Karn: never from a retransmitted chunk (9260-6.3.1-06)
+                flight.rtt = 0
+        chunk.state = ACKED
+        self.newest_acked = tsn
+        self.any_newly_acked = True
+
+    cdef int process_sack(self, const SackView *sack, SendQueue queue, bint has_gaps) except -3:
+        """Apply a SACK: advance the ack point, mark gap-acked chunks, take back what the peer reneged on.
+
+        Leaves in `flights` what happened to each path (rtt is 0 where a measurement ended: the caller
+        knows the time).  `has_gaps` is False for the ack of a SHUTDOWN, which cannot have any.  Miss reports are counted by count_misses(), after the congestion windows grew.
+        """
+        cdef tsn_t tsn, bound
+        cdef uint32_t offered = sack.cumulative_tsn_ack - self.cumulative_tsn_ack, index
+        cdef uint16_t start, end, previous = 0
+        cdef OutChunk *chunk
+        cdef Flight *flight
+        cdef int path
+        if tsn_lt(sack.cumulative_tsn_ack, self.cumulative_tsn_ack):
+            return SACK_OLD
+        if offered > self.count():
+            return SACK_LIES
+        bound = self.next_tsn - sack.cumulative_tsn_ack - 1      # TSNs that gap blocks may speak of
+        for index in range(sack.gap_count):
+            start = get16(sack.gaps + 4 * index)
+            end = get16(sack.gaps + 4 * index + 2)
+            if start <= previous or end < start or end > bound:
+                return SACK_LIES
+            previous = end
+        for path in range(self.flight_count):
+            flight = &self.flights[path]
+            flight.newly_acked = 0
+            flight.bytes_before = flight.bytes
+            flight.lowest_acked = False
+            flight.rtt = -1
+        self.any_newly_acked = False
+
+        while self.cumulative_tsn_ack != sack.cumulative_tsn_ack:
+            tsn = self.cumulative_tsn_ack + 1
+            chunk = self.chunk(tsn)
+            if chunk.state != ACKED:
+                self.acknowledge(chunk, tsn)
+            self.cumulative_tsn_ack = tsn
+            queue.release(chunk.message)
+        if tsn_lt(self.scan, self.cumulative_tsn_ack + 1):
+            self.scan = self.cumulative_tsn_ack + 1
+        if self.has_gap_acked and tsn_le(self.highest_gap_acked, self.cumulative_tsn_ack):
+            self.has_gap_acked = False
+
+        if has_gaps and (sack.gap_count or self.has_gap_acked):
+            self.process_gaps(sack)
+        if self.fast_recovery and tsn_le(self.fast_recovery_exit, self.cumulative_tsn_ack):
+            self.fast_recovery = False
+        self.find_lowest()
+        if self.count() == 0 and self.capacity > IDLE_CAPACITY:
+            free(self.ring)
+            self.ring = NULL
+            self.capacity = 0
+        return SACK_TAKEN
+
+    cdef void process_gaps(self, const SackView *sack) noexcept nogil:
+        cdef tsn_t tsn = self.cumulative_tsn_ack + 1, first, last
+        cdef uint32_t index
+        for index in range(sack.gap_count):
+            first = sack.cumulative_tsn_ack + get16(sack.gaps + 4 * index)
+            last = sack.cumulative_tsn_ack + get16(sack.gaps + 4 * index + 2)
+            self.take_back(tsn, first)
+            tsn = first
+            while tsn != last + 1:
+                if self.chunk(tsn).state != ACKED:
+                    self.acknowledge(self.chunk(tsn), tsn)
+                    if not self.has_gap_acked or tsn_lt(self.highest_gap_acked, tsn):
+                        self.highest_gap_acked = tsn
+                        self.has_gap_acked = True
+                tsn += 1
+        if self.has_gap_acked and tsn_le(tsn, self.highest_gap_acked):
+            self.take_back(tsn, self.highest_gap_acked + 1)
+            self.has_gap_acked = sack.gap_count != 0
+            self.highest_gap_acked = tsn - 1
+
+    cdef void take_back(self, tsn_t tsn, tsn_t until) noexcept nogil:
+        """Chunks of [tsn, until) that were gap-acked and no longer are: the peer reneged (9260-6.2.1-04)."""
+        cdef OutChunk *chunk
+        cdef Flight *flight
+        while tsn != until:
+            chunk = self.chunk(tsn)
+            if chunk.state == ACKED:
+                flight = &self.flights[chunk.path]
+                chunk.state = IN_FLIGHT
+                chunk.miss_reports = 1
+                flight.bytes += chunk_size(chunk)
+                self.data_bytes += chunk.length
+            tsn += 1
+
+    cdef void find_lowest(self) noexcept nogil:
+        """The earliest outstanding TSN of each path, for the restart rule of T3-rtx (6.3.2, R3)."""
+        cdef int path
+        cdef tsn_t tsn
+        cdef Flight *flight
+        cdef OutChunk *chunk
+        for path in range(self.flight_count):
+            flight = &self.flights[path]
+            if flight.bytes == 0:
+                flight.has_lowest = False
+                continue
+            tsn = self.cumulative_tsn_ack + 1
+            if flight.has_lowest and not tsn_lt(flight.lowest, tsn):
+                tsn = flight.lowest
+            while tsn != self.next_tsn:
+                chunk = self.chunk(tsn)
+                if chunk.path == path and chunk.state == IN_FLIGHT:
+                    break
+                tsn += 1
+            flight.has_lowest = tsn != self.next_tsn
+            flight.lowest = tsn
+
+    cdef uint32_t count_misses(self, const SackView *sack, bint advanced) noexcept nogil:
+        """Miss reports by the highest TSN newly acknowledged (7.2.4); returns how many chunks it marked.
+
+        In Fast Recovery a SACK that advances the ack point counts for all TSNs that it reports missing.
+        """
+        cdef tsn_t tsn = self.cumulative_tsn_ack + 1, until
+        cdef uint32_t found = 0
+        cdef OutChunk *chunk
+        if sack.gap_count == 0:
+            return 0
+        until = sack.cumulative_tsn_ack + get16(sack.gaps + 4 * (sack.gap_count - 1))
+        if not (self.fast_recovery and advanced):
+            if not self.any_newly_acked:
+                return 0
+            until = self.newest_acked        # HTNA
+        while tsn_lt(tsn, until):
+            chunk = self.chunk(tsn)
+            if chunk.state == IN_FLIGHT and not chunk.fast_retransmitted:
+                chunk.miss_reports += 1
+                if chunk.miss_reports >= MISS_THRESHOLD:
+                    chunk.fast_retransmitted = True
+                    self.mark(chunk, tsn)
+                    found += 1
+            tsn += 1
+        return found
+
+    cdef inline void mark(self, OutChunk *chunk, tsn_t tsn) noexcept nogil:
+        cdef Flight *flight = &self.flights[chunk.path]
+        chunk.state = MARKED
+        self.marked += 1
+        flight.bytes -= chunk_size(chunk)
+        self.data_bytes -= chunk.length
+        if flight.timing and flight.timed_tsn == tsn:
+            flight.timing = False
+        if tsn_lt(tsn, self.scan):
+            self.scan = tsn
+
+    cdef OutChunk *next_marked(self, tsn_t *tsn) noexcept nogil:
+        """The earliest chunk that is to be sent again, or NULL."""
+        if self.marked == 0:
+            return NULL
+        while self.scan != self.next_tsn:
+            if self.chunk(self.scan).state == MARKED:
+                tsn[0] = self.scan
+                return self.chunk(self.scan)
+            self.scan += 1
+        return NULL
+
+    cdef void sent_again(self, OutChunk *chunk, tsn_t tsn, uint8_t path) noexcept nogil:
+        cdef Flight *flight = &self.flights[path]
+        chunk.state = IN_FLIGHT
+        chunk.miss_reports = 0
+        chunk.path = path
+        if chunk.transmissions < 255:
+            chunk.transmissions += 1
+        self.marked -= 1
+        self.retransmissions += 1
+        flight.bytes += chunk_size(chunk)
+        self.data_bytes += chunk.length
+        if not flight.has_lowest or tsn_lt(tsn, flight.lowest):
+            flight.has_lowest = True
+            flight.lowest = tsn
+
+    cdef uint32_t mark_path(self, int path) noexcept nogil:
+        cdef tsn_t tsn = self.cumulative_tsn_ack + 1
+        cdef uint32_t found = 0
+        cdef OutChunk *chunk
+        while tsn != self.next_tsn:
+            chunk = self.chunk(tsn)
+            if chunk.state == IN_FLIGHT and chunk.path == path:
+                self.mark(chunk, tsn)
+                found += 1
+            tsn += 1
+        self.flights[path].has_lowest = False
+        self.flights[path].timing = False
+        return found
+
+    cdef void clear(self, SendQueue queue) noexcept:
+        cdef int path
+        while self.cumulative_tsn_ack + 1 != self.next_tsn:
+            self.cumulative_tsn_ack += 1
+            queue.release(self.chunk(self.cumulative_tsn_ack).message)
+        self.data_bytes = 0
+        self.marked = 0
+        self.has_gap_acked = False
+        self.fast_recovery = False
+        for path in range(self.flight_count):
+            memset(&self.flights[path], 0, sizeof(Flight))
+
+    def snapshot(self) -> dict:
+        cdef int path
+        return {
+            "cumulative_tsn_ack": self.cumulative_tsn_ack, "next_tsn": self.next_tsn, "chunks": self.count(),
+            "data_bytes": self.data_bytes, "marked": self.marked, "fast_recovery": bool(self.fast_recovery),
+            "retransmissions": self.retransmissions,
+            "flight_size": [self.flights[path].bytes for path in range(self.flight_count)],
+        }

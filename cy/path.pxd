@@ -1,0 +1,44 @@
+"""One address of the peer: where it is, whether it works, how fast and how wide it is.
+
+RFC 9260 sections 5.4, 6.3.1, 7.2, 7.3, 8.2 and 8.3: each destination address has its own RTO, congestion
+window, path MTU, timers and error counter.
+"""
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from .address cimport Route
+from .cc cimport CongestionControl
+from .parameters cimport ProtocolParameters
+from .rto cimport Rto
+
+cpdef enum PathState:            # as spinfo_state numbers them
+    PATH_INACTIVE = 0
+    PATH_POTENTIALLY_FAILED = 1
+    PATH_ACTIVE = 2
+    PATH_UNCONFIRMED = 3
+
+cdef enum:
+    UDP_HEADER = 8
+    IPV4_HEADER = 20
+    IPV6_HEADER = 40
+
+
+cdef class Path:
+    cdef Route route
+    cdef readonly uint8_t index              # in Tcb.paths and Outstanding.flights
+    cdef readonly int state
+    cdef readonly uint32_t pmtu              # the greatest SCTP packet: IP and UDP headers are taken off
+    cdef Rto rto
+    cdef readonly CongestionControl cc
+    cdef int64_t t3_deadline                 # T3-rtx, INT64_MAX when stopped
+    cdef int64_t heartbeat_deadline
+    cdef int64_t last_sent                   # when DATA last went there
+    cdef readonly uint32_t error_count
+    cdef bytes heartbeat_nonce               # of the HEARTBEAT that is under way, or None
+    cdef int64_t heartbeat_sent
+    cdef readonly uint64_t packets_sent, packets_received
+
+    cdef void start_t3(self, int64_t now) noexcept       # (re)start with the path's RTO
+    cdef void stop_t3(self) noexcept
+
+
+cdef Path new_path(const Route *route, uint8_t index, int state, ProtocolParameters parameters)

@@ -1,0 +1,104 @@
+"""The transmission control block: all data of one association, and no behaviour.
+
+RFC 9260 section 14.  The handler modules (setup, transfer, teardown, pathmgmt) work on it; Association is
+the face that they have together.
+"""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from .address cimport Address, Route
+from .agenda cimport Agenda, Schedulable
+from .entropy cimport Entropy
+from .outbox cimport Outbox
+from .outstanding cimport Outstanding
+from .parameters cimport ProtocolParameters
+from .path cimport Path
+from .reasm cimport Reassembly
+from .sendq cimport SendQueue
+from .serial cimport tsn_t
+from .timers cimport TimerTable
+from .tsnmap cimport TsnMap
+from .user cimport SctpUser
+
+cdef enum:
+    RECORD_OVERHEAD = 64         # what a held or unread message costs the receive buffer beside its bytes
+
+
+cdef class Shared:
+    """What all associations of an endpoint use together."""
+    cdef readonly Outbox outbox
+    cdef readonly Agenda agenda
+    cdef readonly Entropy entropy
+    cdef uint64_t drops[64]                  # counted by DropReason
+    cdef list ended                          # TCBs that were deleted and that the endpoint has to forget
+
+
+cdef class Tcb(Schedulable):
+    cdef Shared shared
+    cdef readonly SctpUser user              # None once the user has closed
+    cdef readonly ProtocolParameters parameters
+    cdef readonly int state                  # proto.State
+    cdef readonly int32_t assoc_id
+    cdef readonly uint16_t local_port, peer_port
+    cdef readonly uint32_t local_tag         # in packets that come
+    cdef readonly uint32_t peer_tag          # in packets that go: Peer's Verification Tag
+    cdef readonly uint32_t local_tie_tag, peer_tie_tag       # nonces (RFC 5062 section 3.3), 0: none yet
+    cdef readonly tsn_t local_initial_tsn, peer_initial_tsn
+    cdef readonly uint16_t outbound_streams, inbound_streams
+    cdef readonly bint is_initiator
+    cdef readonly bint announced             # the user knows of it: COMM_UP was due
+    cdef readonly int error                  # errno that ended it or its set-up; 0: none or graceful
+    cdef readonly int cause_code             # of the ABORT that ended it
+    cdef readonly bytes cause_data           # the body of that ABORT
+    cdef readonly bint peer_shutdown         # the peer has begun a graceful end
+    cdef readonly bint ended                 # the TCB is deleted: the endpoint no longer knows it
+    cdef readonly bint detached              # the user closed; a graceful end goes on behind
+
+    cdef readonly list paths                 # of Path
+    cdef list keys                           # under which the endpoint finds it by address
+    cdef Path primary
+    cdef Path reply_path                     # where the last DATA came from: SACKs go there (6.4)
+    cdef uint32_t error_count                # 8.1, all paths together
+    cdef TimerTable timers
+    cdef uint32_t retransmissions            # of INIT, COOKIE ECHO, SHUTDOWN or SHUTDOWN ACK in a row
+    cdef int64_t back_off                    # the T1 or T2 interval now
+
+    # out
+    cdef readonly SendQueue send_queue
+    cdef readonly Outstanding outstanding
+    cdef uint32_t peer_rwnd
+    cdef bint probing                        # one chunk may go although the window is shut
+    cdef bint sack_since_t3                  # the peer lives: it acknowledged something since T3 last expired
+    cdef bint fast_retransmit_now            # 7.2.4 rule 3: one packet of marked chunks, whatever cwnd says
+    cdef bint timeout_retransmit_now         # 6.3.3 rule E3: one packet of the earliest chunks
+    cdef list control                        # encoded control chunks that wait for the next packet
+    cdef bytes cookie_echo                   # kept for retransmission in COOKIE-ECHOED
+    cdef bytes init_chunk
+    cdef bint cookie_echo_due
+    cdef int64_t setup_sent                  # when INIT first went, for the first round-trip measurement
+    cdef uint32_t stale_cookies
+    cdef bint writer_waiting
+    cdef bint shutdown_when_up               # the user closed during set-up, with data queued
+
+    # in
+    cdef readonly TsnMap tsn_map
+    cdef readonly Reassembly reassembly
+    cdef uint64_t unread_bytes, unread_records               # delivered to the user's queue, not read
+    cdef uint32_t packets_to_acknowledge     # with DATA since the last SACK
+    cdef bint sack_due                       # at once
+    cdef bint any_data_received
+    cdef uint32_t advertised_rwnd            # in the last SACK
+    cdef bint packet_has_data                # of the packet being processed
+    cdef list causes                         # to be reported in an ERROR after this packet
+
+    cdef readonly uint64_t packets_in, packets_out, data_chunks_in, data_chunks_out, sacks_in, sacks_out
+    cdef readonly uint64_t bytes_in, bytes_out
+
+    cdef inline void drop(self, int reason) noexcept:
+        self.shared.drops[reason] += 1
+
+    cdef uint32_t a_rwnd(self) noexcept
+    cdef bint receive_buffer_full(self) noexcept
+    cdef Path path_of(self, const Address *address)
+    cdef int64_t deadline(self) noexcept
+    cdef int reschedule(self) except -1
+    cdef void want_transmit(self) noexcept

@@ -1,0 +1,102 @@
+"""The transmission control block: all data of one association (RFC 9260 section 14)."""
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
+
+from .address cimport Address, same_ip
+from .agenda cimport Agenda
+from .entropy cimport Entropy
+from .outbox cimport Outbox
+from .outstanding cimport Outstanding
+from .path cimport Path
+from .proto cimport CLOSED, State
+from .reasm cimport Reassembly
+from .sendq cimport SendQueue
+from .timers cimport earliest, stop_all
+
+
+cdef class Shared:
+    """What all associations of an endpoint use together: outbox, agenda, entropy, drop counters."""
+
+    def __init__(self, bytes seed):
+        self.outbox = Outbox()
+        self.agenda = Agenda()
+        self.entropy = Entropy(seed)
+        self.ended = []
+
+
+cdef class Tcb(Schedulable):
+    """The data of one association; see tcb.pxd for what each field means."""
+
+    def __init__(self):
+        self.state = CLOSED
+        self.paths = []
+        self.keys = []
+        self.control = []
+        self.causes = []
+        self.cause_data = b""
+        self.send_queue = SendQueue()
+        self.reassembly = Reassembly()
+        stop_all(&self.timers)
+
+    cdef uint32_t a_rwnd(self) noexcept:
+        """The receive buffer that is left (6.2): bytes waiting for reassembly, order or the user count."""
+        cdef uint64_t used = (self.reassembly.bytes_held + self.unread_bytes
+                              + RECORD_OVERHEAD * (self.reassembly.fragments_held + self.unread_records))
+        cdef uint64_t size = self.parameters.receive_buffer
+        return <uint32_t>(size - used) if used < size else 0
+
+    cdef bint receive_buffer_full(self) noexcept:
+        # A sender knows nothing of our overhead a record, so data it may rightly send is not refused for
+        # that alone; four times the buffer bounds what tiny messages can cost us.
+        cdef uint64_t bytes_used = self.reassembly.bytes_held + self.unread_bytes
+        cdef uint64_t records = self.reassembly.fragments_held + self.unread_records
+        return (bytes_used >= self.parameters.receive_buffer
+                or bytes_used + RECORD_OVERHEAD * records >= 4 * <uint64_t>self.parameters.receive_buffer)
+
+    cdef Path path_of(self, const Address *address):
+        """The path to this address of the peer, or None."""
+        cdef Path path = self.primary
+        if path is not None and same_ip(&path.route.remote, address):
+            return path
+        for path in self.paths:
+            if same_ip(&path.route.remote, address):
+                return path
+        return None
+
+    cdef int64_t deadline(self) noexcept:
+        cdef int64_t first = earliest(&self.timers)
+        cdef Path path
+        if self.ended:
+            return INT64_MAX
+        for path in self.paths:
+            first = min(first, path.t3_deadline, path.heartbeat_deadline)
+        return first
+
+    cdef int reschedule(self) except -1:
+        """Stand on the agenda for the earliest deadline; called after whatever may have changed one."""
+        return self.shared.agenda.schedule(self, self.deadline())
+
+    cdef void want_transmit(self) noexcept:
+        self.shared.agenda.want_transmit(self)
+
+    def snapshot(self) -> dict:
+        """Everything about the association, in the RFC's names."""
+        cdef Path path
+        return {
+            "assoc_id": self.assoc_id, "state": State(self.state).name, "error": self.error,
+            "local_port": self.local_port, "peer_port": self.peer_port,
+            "local_tag": self.local_tag, "peer_tag": self.peer_tag,
+            "local_initial_tsn": self.local_initial_tsn, "peer_initial_tsn": self.peer_initial_tsn,
+            "outbound_streams": self.outbound_streams, "inbound_streams": self.inbound_streams,
+            "is_initiator": bool(self.is_initiator), "peer_shutdown": bool(self.peer_shutdown),
+            "error_count": self.error_count, "peer_rwnd": self.peer_rwnd, "a_rwnd": self.a_rwnd(),
+            "unread_bytes": self.unread_bytes,
+            "packets_in": self.packets_in, "packets_out": self.packets_out,
+            "bytes_in": self.bytes_in, "bytes_out": self.bytes_out,
+            "data_chunks_in": self.data_chunks_in, "data_chunks_out": self.data_chunks_out,
+            "sacks_in": self.sacks_in, "sacks_out": self.sacks_out,
+            "primary": self.paths.index(self.primary) if self.primary is not None else None,
+            "paths": [path.snapshot() for path in self.paths],
+            "send_queue": self.send_queue.snapshot(),
+            "outstanding": self.outstanding.snapshot() if self.outstanding is not None else None,
+            "tsn_map": self.tsn_map.snapshot() if self.tsn_map is not None else None,
+        }

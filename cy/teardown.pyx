@@ -1,0 +1,211 @@
+"""The ends of an association: graceful shutdown, abort, failure (RFC 9260 sections 8.1, 9.1, 9.2)."""
+import errno
+
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t
+
+from .chunks cimport make_abort, make_chunk, make_shutdown, make_tlv
+from .emit cimport emit_on
+from .path cimport Path
+from .proto cimport (
+    CAUSE_NONE, CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED,
+    FLAG_T, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
+    SHUTDOWN_SENT, STALE_COOKIE, USER_INITIATED_ABORT,
+)
+from .tcb cimport Tcb
+from .timers cimport TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
+from .user cimport CONNECTED, ENDED, READABLE, WRITABLE
+from .wire cimport CURSOR_ITEM, ChunkView, Cursor, TlvView, get16, next_tlv
+
+cdef int ECONNREFUSED = errno.ECONNREFUSED
+cdef int ECONNRESET = errno.ECONNRESET
+cdef int ETIMEDOUT = errno.ETIMEDOUT
+cdef bytes SHUTDOWN_ACK_CHUNK = make_chunk(SHUTDOWN_ACK, 0, b"")
+cdef bytes SHUTDOWN_COMPLETE_CHUNK = make_chunk(SHUTDOWN_COMPLETE, 0, b"")
+
+
+cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1:
+    """SCTP_ASSOC_CHANGE (RFC 6458 section 6.1.1)."""
+    if t.user is not None and not t.detached:
+        t.user.notify(SN_ASSOC_CHANGE, t, (change, error_code, t.outbound_streams, t.inbound_streams,
+                                           t.assoc_id, info))
+    return 0
+
+
+cdef int delete_tcb(Tcb t, int error, int change) except -1:
+    """The association is over: nothing is sent or retransmitted any more, and the user is told why."""
+    cdef Path path
+    if t.ended:
+        return 0
+    t.ended = True
+    t.shared.ended.append(t)
+    t.error = error
+    t.state = CLOSED
+    stop_all(&t.timers)
+    for path in t.paths:
+        path.stop_t3()
+        path.heartbeat_deadline = INT64_MAX
+    t.control = []
+    t.causes = []
+    t.cookie_echo = None
+    t.init_chunk = None
+    if t.outstanding is not None:
+        t.outstanding.clear(t.send_queue)
+    t.send_queue.clear()
+    t.reassembly.reset()
+    tell_change(t, change, t.cause_code, t.cause_data)
+    if t.user is not None:
+        t.user.signal(READABLE | WRITABLE | CONNECTED | ENDED)
+    return 0
+
+
+cdef int abort_association(Tcb t, list causes, int error) except -1:
+    """Tell the peer by ABORT and delete the TCB (9.1).  `causes` are encoded."""
+    if not t.ended and t.peer_tag:
+        emit_on(t, t.primary, t.peer_tag, make_abort(False, causes))
+    if causes:
+        t.cause_code = (causes[0][0] << 8) | causes[0][1]
+        t.cause_data = b"".join(causes)
+    return delete_tcb(t, error, CANT_STR_ASSOC if t.state in (COOKIE_WAIT, COOKIE_ECHOED) else COMM_LOST)
+
+
+cdef int shutdown_primitive(Tcb t, int64_t now) except -1:
+    """The SHUTDOWN primitive (11.1.3): accept no more from the user, send what is queued, then close."""
+    if t.state == ESTABLISHED:
+        t.state = SHUTDOWN_PENDING
+        continue_shutdown(t, now)
+        t.want_transmit()
+    elif t.state in (COOKIE_WAIT, COOKIE_ECHOED) and t.send_queue.count == 0 and t.outstanding.count() == 0:
+        abort_association(t, [], 0)
+    elif t.state in (COOKIE_WAIT, COOKIE_ECHOED):
+        t.shutdown_when_up = True            # data is queued: it goes first
+    return 0
+
+
+cdef int continue_shutdown(Tcb t, int64_t now) except -1:
+    """9.2: once nothing is outstanding, SHUTDOWN or SHUTDOWN ACK goes out."""
+    if t.send_queue.count or t.outstanding.count():
+        return 0
+    if t.state == SHUTDOWN_PENDING:
+        t.state = SHUTDOWN_SENT
+        t.timers.deadline[TIMER_T5_GUARD] = now + 5 * t.parameters.rto_max
+        start_t2(t, now)
+        send_shutdown(t)
+    elif t.state == SHUTDOWN_RECEIVED:
+        t.state = SHUTDOWN_ACK_SENT
+        start_t2(t, now)
+        queue_control(t, SHUTDOWN_ACK_CHUNK)
+    return 0
+
+
+cdef int start_t2(Tcb t, int64_t now) except -1:
+    t.retransmissions = 0
+    t.back_off = t.primary.rto.rto
+    t.timers.deadline[TIMER_T2_SHUTDOWN] = now + t.back_off
+    return 0
+
+
+cdef int queue_control(Tcb t, bytes chunk) except -1:
+    t.control.append(chunk)
+    t.want_transmit()
+    return 0
+
+
+cdef int send_shutdown(Tcb t) except -1:
+    """SHUTDOWN with the current Cumulative TSN Ack; one that still waits is replaced."""
+    t.control = [chunk for chunk in t.control if chunk[0] != 7]
+    return queue_control(t, make_shutdown(t.tsn_map.cumulative_tsn))
+
+
+cdef int answer_data_in_shutdown_sent(Tcb t, int64_t now) except -1:
+    """9260-9.2-03: each packet with DATA is answered at once, and T2 restarts."""
+    send_shutdown(t)
+    t.timers.deadline[TIMER_T2_SHUTDOWN] = now + t.back_off
+    return 0
+
+
+cdef int on_t2(Tcb t, int64_t now) except -1:
+    """T2-shutdown expired: SHUTDOWN or SHUTDOWN ACK again, up to Association.Max.Retrans times."""
+    t.retransmissions += 1
+    t.primary.error_count += 1
+    if t.retransmissions > t.parameters.association_max_retrans:
+        return delete_tcb(t, ETIMEDOUT, COMM_LOST)
+    t.back_off = min(2 * t.back_off, t.parameters.rto_max)
+    t.timers.deadline[TIMER_T2_SHUTDOWN] = now + t.back_off
+    if t.state == SHUTDOWN_SENT:
+        send_shutdown(t)
+    else:
+        queue_control(t, SHUTDOWN_ACK_CHUNK)
+    return 0
+
+
+cdef int on_t5(Tcb t, int64_t now) except -1:
+    """9260-9.2-04: the guard bounds the whole shutdown."""
+    return abort_association(t, [], ETIMEDOUT)
+
+
+cdef int on_shutdown(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    """SHUTDOWN (9.2); its cumulative ack was applied before."""
+    t.retransmissions = 0
+    if t.state in (ESTABLISHED, SHUTDOWN_PENDING):
+        t.state = SHUTDOWN_RECEIVED
+        tell_peer_shutdown(t)
+        continue_shutdown(t, now)
+        t.want_transmit()
+    elif t.state == SHUTDOWN_SENT:           # both at once (9260-4-13)
+        t.state = SHUTDOWN_ACK_SENT
+        tell_peer_shutdown(t)
+        start_t2(t, now)
+        queue_control(t, SHUTDOWN_ACK_CHUNK)
+    elif t.state == SHUTDOWN_ACK_SENT:       # our SHUTDOWN ACK was lost
+        queue_control(t, SHUTDOWN_ACK_CHUNK)
+    return 0
+
+
+cdef int tell_peer_shutdown(Tcb t) except -1:
+    t.peer_shutdown = True
+    if t.user is not None and not t.detached:
+        t.user.notify(SN_SHUTDOWN_EVENT, t, (t.assoc_id,))
+        t.user.signal(READABLE | WRITABLE)
+    return 0
+
+
+cdef int on_shutdown_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    """SHUTDOWN ACK: answer SHUTDOWN COMPLETE and delete (9260-4-12, 4-16)."""
+    emit_on(t, t.primary, t.peer_tag, SHUTDOWN_COMPLETE_CHUNK)
+    return delete_tcb(t, 0, SHUTDOWN_COMP)
+
+
+cdef int on_shutdown_complete(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    return delete_tcb(t, 0, SHUTDOWN_COMP)
+
+
+cdef int on_abort(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    """A valid ABORT deletes the TCB; the user gets its causes (9.1)."""
+    cdef bint setting_up = t.state in (COOKIE_WAIT, COOKIE_ECHOED)
+    cdef Cursor cursor
+    cdef TlvView cause
+    t.cause_data = (<const char *>chunk.value)[:chunk.value_length]
+    cursor.position = chunk.value
+    cursor.end = chunk.value + chunk.value_length
+    if next_tlv(&cursor, &cause) == CURSOR_ITEM:
+        t.cause_code = cause.type
+    return delete_tcb(t, ECONNREFUSED if setting_up else ECONNRESET, CANT_STR_ASSOC if setting_up else COMM_LOST)
+
+
+cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    """ERROR (3.3.10): not fatal; each cause is told to the user as SCTP_REMOTE_ERROR."""
+    cdef Cursor cursor
+    cdef TlvView cause
+    cdef int result
+    cursor.position = chunk.value
+    cursor.end = chunk.value + chunk.value_length
+    while True:
+        result = next_tlv(&cursor, &cause)
+        if result != CURSOR_ITEM:
+            break
+        if t.user is not None and not t.detached:
+            t.user.notify(SN_REMOTE_ERROR, t, (cause.type, t.assoc_id,
+                                               (<const char *>cause.start)[:cause.length]))
+    if result < 0:
+        t.drop(DROP_MALFORMED_CHUNK)
+    return 0

@@ -1,0 +1,216 @@
+"""DATA and SACK received, T3-rtx, and when to acknowledge (RFC 9260 sections 6.2, 6.3 and 7.2)."""
+import errno
+
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
+
+from .chunks cimport (
+    DataView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_sack, make_chunk, make_tlv,
+)
+from .outstanding cimport SACK_LIES, SACK_OLD, Flight
+from .path cimport Path
+from .pathmgmt cimport clear_errors, count_error
+from .proto cimport (
+    DATA_I, DROP_DUPLICATE_DATA, DROP_MALFORMED_CHUNK, DROP_OLD_SACK, DROP_OUTSIDE_WINDOW,
+    PROTOCOL_VIOLATION, SHUTDOWN_SENT,
+)
+from .reasm cimport REASSEMBLY_DELIVERED, REASSEMBLY_VIOLATION
+from .recvq cimport ReceiveQueue
+from .rto cimport rto_back_off, rto_sample
+from .serial cimport tsn_lt, tsn_t
+from .tcb cimport Tcb
+from .teardown cimport SN_SENDER_DRY_EVENT, abort_association, answer_data_in_shutdown_sent, continue_shutdown
+from .timers cimport TIMER_SACK
+from .tsnmap cimport TSN_DUPLICATE, TSN_NEW, TSN_OUTSIDE
+from .user cimport READABLE, WRITABLE
+from .wire cimport ChunkView
+
+cdef int ECONNABORTED = errno.ECONNABORTED
+cdef int EPROTO = errno.EPROTO
+
+
+cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    """One DATA chunk (6.2): into the TSN map, then to reassembly and, whole and in order, to the user."""
+    cdef DataView data
+    cdef ReceiveQueue queue
+    cdef uint64_t bytes_before
+    cdef uint32_t count_before
+    cdef int result
+    if not get_data(chunk, &data):           # 9260-6.2-12
+        return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"DATA chunk too short")], ECONNABORTED)
+    if data.length == 0:                     # 9260-6.2-11
+        return abort_association(t, [cause_no_user_data(data.tsn)], ECONNABORTED)
+    t.data_chunks_in += 1
+    t.packet_has_data = True
+    if data.flags & DATA_I or t.tsn_map.has_gaps():
+        t.sack_due = True                    # 9260-6.2-07, 6.7-01
+    if t.receive_buffer_full() and tsn_lt(t.tsn_map.highest_tsn, data.tsn):
+        t.drop(DROP_OUTSIDE_WINDOW)          # 9260-6.2-02
+        t.sack_due = True
+        return 0
+    result = t.tsn_map.record(data.tsn)
+    if result != TSN_NEW:
+        t.sack_due = True
+        t.drop(DROP_DUPLICATE_DATA if result == TSN_DUPLICATE else DROP_OUTSIDE_WINDOW)
+        return 0
+    if t.tsn_map.has_gaps():
+        t.sack_due = True
+    if data.stream_id >= t.inbound_streams:  # 9260-6.5-01: acknowledged, reported, dropped
+        t.causes.append(cause_invalid_stream(data.stream_id))
+        return 0
+    queue = t.user.receive_queue
+    bytes_before = queue.bytes_queued
+    count_before = queue.count
+    result = t.reassembly.add(&data, queue, t, t.tsn_map.cumulative_tsn)
+    if result == REASSEMBLY_DELIVERED:
+        if t.detached:                       # nobody will read it; the peer must not be held up
+            queue.clear()
+        else:
+            t.unread_bytes += queue.bytes_queued - bytes_before
+            t.unread_records += queue.count - count_before
+            t.user.signal(READABLE)
+    elif result == REASSEMBLY_VIOLATION:
+        return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"fragments contradict each other")],
+                                 ECONNABORTED)
+    return 0
+
+
+cdef int after_packet(Tcb t, int64_t now) except -1:
+    """Whether a SACK is due after a packet with DATA: the rules of 6.2, once for a packet."""
+    if t.ended:
+        return 0
+    if t.packet_has_data:
+        t.packet_has_data = False
+        t.packets_to_acknowledge += 1
+        if not t.any_data_received:          # 9260-5.1-08
+            t.any_data_received = True
+            t.sack_due = True
+        if t.packets_to_acknowledge >= t.parameters.sack_frequency:
+            t.sack_due = True
+        if t.state == SHUTDOWN_SENT:         # 9260-9.2-03: SHUTDOWN answers; a SACK only with gaps or duplicates
+            t.sack_due = t.tsn_map.has_gaps() or t.tsn_map.duplicate_count != 0
+            t.packets_to_acknowledge = 0
+            answer_data_in_shutdown_sent(t, now)
+        elif not t.sack_due and t.timers.deadline[TIMER_SACK] == INT64_MAX:
+            t.timers.deadline[TIMER_SACK] = now + t.parameters.sack_delay
+    return 0
+
+
+cdef int on_sack_timer(Tcb t, int64_t now) except -1:
+    t.timers.deadline[TIMER_SACK] = INT64_MAX
+    t.sack_due = True
+    t.want_transmit()
+    return 0
+
+
+cdef int window_opened(Tcb t, int64_t now) except -1:
+    """A window update once a quarter of the buffer has opened since the last SACK (9260-6.2-05)."""
+    cdef uint32_t window
+    if t.ended or t.sack_due:
+        return 0
+    window = t.a_rwnd()
+    if window > t.advertised_rwnd and window - t.advertised_rwnd >= t.parameters.receive_buffer // 4:
+        t.sack_due = True
+        t.want_transmit()
+    return 0
+
+
+cdef int on_sack(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    """SACK (6.2.1): what arrived, what is missing, how much the peer can take."""
+    cdef SackView sack
+    if not get_sack(chunk, &sack):
+        t.drop(DROP_MALFORMED_CHUNK)
+        return 0
+    t.sacks_in += 1
+    return apply_sack(t, &sack, True, now)
+
+
+cdef int take_cumulative_ack(Tcb t, tsn_t cumulative_tsn_ack, int64_t now) except -1:
+    """The ack of a SHUTDOWN: it has no gap blocks, which is not reneging (9260-3.3.8-02)."""
+    cdef SackView sack
+    sack.cumulative_tsn_ack = cumulative_tsn_ack
+    sack.a_rwnd = 0
+    sack.gap_count = sack.duplicate_count = 0
+    sack.gaps = sack.duplicates = NULL
+    return apply_sack(t, &sack, False, now)
+
+
+cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
+    cdef tsn_t ack_point = t.outstanding.cumulative_tsn_ack
+    cdef bint was_fast_recovery = t.outstanding.fast_recovery
+    cdef bint advanced
+    cdef int verdict
+    verdict = t.outstanding.process_sack(sack, t.send_queue, is_sack)
+    if verdict == SACK_OLD:
+        t.drop(DROP_OLD_SACK)
+        return 0
+    if verdict == SACK_LIES:                 # 9260-12-03
+        return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"SACK for what was not sent")], ECONNABORTED)
+    advanced = t.outstanding.cumulative_tsn_ack != ack_point
+    t.sack_since_t3 = True
+    update_paths(t, was_fast_recovery, now)
+    if is_sack:
+        t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
+                       if sack.a_rwnd > t.outstanding.data_bytes else 0)
+        if sack.gap_count and t.outstanding.count_misses(sack, advanced):
+            lose(t, now)
+    if t.writer_waiting and t.send_queue.bytes_charged <= t.parameters.send_buffer // 2:
+        t.writer_waiting = False
+        if t.user is not None:
+            t.user.signal(WRITABLE)
+    if advanced and t.send_queue.count == 0 and t.outstanding.count() == 0:
+        if t.user is not None and not t.detached:
+            t.user.notify(SN_SENDER_DRY_EVENT, t, (t.assoc_id,))
+        continue_shutdown(t, now)
+    return 0
+
+
+cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
+    """Round trips, windows, counters and T3-rtx of each path, by what the SACK did to its flight."""
+    cdef Path path
+    cdef Flight *flight
+    for path in t.paths:
+        flight = &t.outstanding.flights[path.index]
+        if flight.newly_acked:
+            if flight.rtt == 0:
+                rto_sample(&path.rto, now - flight.timed_at, t.parameters)
+            # 9260-7.2.4-05: growth before the loss that the same SACK may report
+            path.cc.on_acknowledged(flight.newly_acked, flight.bytes_before, flight.bytes, was_fast_recovery)
+            clear_errors(t, path)
+        if flight.bytes == 0:
+            path.stop_t3()                   # 6.3.2, R2
+        elif flight.lowest_acked or path.t3_deadline == INT64_MAX:
+            path.start_t3(now)               # R3, R4
+    return 0
+
+
+cdef int lose(Tcb t, int64_t now) except -1:
+    """Fast retransmit (7.2.4): chunks were just marked by their third miss report."""
+    if t.outstanding.fast_recovery:
+        return 0
+    t.primary.cc.on_loss()
+    t.outstanding.fast_recovery = True
+    t.outstanding.fast_recovery_exit = t.outstanding.next_tsn - 1
+    t.fast_retransmit_now = True
+    return 0
+
+
+cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
+    """T3-rtx expired (6.3.3), or, with nothing outstanding, it is time to probe a shut window (6.1 A)."""
+    path.stop_t3()
+    rto_back_off(&path.rto, t.parameters)
+    if t.outstanding.count() == 0:
+        if t.send_queue.count:
+            t.probing = True
+            t.want_transmit()
+        return 0
+    path.cc.on_timeout()
+    if not (t.peer_rwnd == 0 and t.sack_since_t3):       # 9260-6.1-03: a probe that is answered is no error
+        count_error(t, path)
+        if t.ended:
+            return 0
+    t.sack_since_t3 = False
+    t.outstanding.mark_path(path.index)
+    t.outstanding.fast_recovery = False
+    t.timeout_retransmit_now = True
+    t.want_transmit()
+    return 0

@@ -1,0 +1,53 @@
+"""The SCTP user: what one socket is to the core (RFC 9260 section 11)."""
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from libc.stdint cimport uint32_t
+
+from .recvq cimport Received, ReceiveQueue
+
+
+cdef class ReadyList:
+    """The users that something has happened to, in the order in which it did."""
+
+    cdef SctpUser pop(self):
+        cdef SctpUser user = self.head
+        if user is not None:
+            self.head = user.next_ready
+            user.next_ready = None
+            user.in_ready_list = False
+            if self.head is None:
+                self.tail = None
+        return user
+
+
+cdef class SctpUser:
+    """One socket as the core sees it: where its messages, notifications and readiness go."""
+
+    def __init__(self, ReadyList ready_list not None):
+        self.ready_list = ready_list
+        self.receive_queue = ReceiveQueue()
+
+    cdef void signal(self, uint32_t flags) noexcept:
+        self.ready |= flags
+        if not self.in_ready_list:
+            self.in_ready_list = True
+            if self.ready_list.tail is None:
+                self.ready_list.head = self
+            else:
+                self.ready_list.tail.next_ready = self
+            self.ready_list.tail = self
+
+    cdef int notify(self, int kind, object association, tuple fields) except -1:
+        cdef Received *record
+        if not self.event_mask & (<uint32_t>1 << (kind & 31)):
+            return 0
+        record = self.receive_queue.push()
+        record.kind = <unsigned short>kind
+        record.end = 1
+        Py_INCREF(fields)
+        record.data = <PyObject *>fields
+        if association is not None:
+            Py_INCREF(association)
+            record.association = <PyObject *>association
+        self.signal(READABLE)
+        return 0
