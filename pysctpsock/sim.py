@@ -36,6 +36,11 @@ ICMP_TOO_BIG = 4
 Filter = Callable[[bytes, str, str], "bytes | bool | None"]
 
 
+def endpoint_seed(seed: int, name: str) -> bytes:
+    """The 32 bytes from which the endpoint of a network's host draws: they follow from seed and name."""
+    return hashlib.sha256(f"{seed}/{name}".encode()).digest()
+
+
 class Runaway(Exception):
     """More events than the limit: timers that fire without end, or packets that answer each other."""
 
@@ -149,10 +154,6 @@ class Network:
 
     # --- building
 
-    def endpoint_seed(self, name: str) -> bytes:
-        """32 bytes that follow from the network's seed and a host's name."""
-        return hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
-
     def host(
         self, name: str, *addresses: str, parameters: Any = None, endpoint: Any = None,
         udp_port: int = UDP_PORT,
@@ -164,7 +165,7 @@ class Network:
             from ._cy.endpoint import Endpoint
             from ._cy.parameters import ProtocolParameters
 
-            endpoint = Endpoint(self.endpoint_seed(name), parameters or ProtocolParameters())
+            endpoint = Endpoint(endpoint_seed(self.seed, name), parameters or ProtocolParameters())
         host = Host(name, addresses, endpoint, udp_port)
         for address in addresses:
             if address in self._host_at:

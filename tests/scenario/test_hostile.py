@@ -378,7 +378,7 @@ def test_invalid_stream(peer):
     assert b"lost" not in peer.side.received
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 100, 0x7FFFFFFE])
+@pytest.mark.parametrize("ahead", [0, 1, 100, 0x7FFFFFF0])
 def test_sack_for_a_tsn_never_sent(ahead):
     """9260-6.2.1-05, 9260-12-03: ABORT with cause 13."""
     s = sender()
@@ -419,8 +419,8 @@ def test_impossible_gap_blocks(gaps):
     assert s.side.ended or s.side.state == State.ESTABLISHED
     assert all(answer.types == [ABORT] or answer.all(DATA) for answer in answers)
     if not s.side.ended:
-        again = s.wait(5 * SECOND)
-        assert first in [c.tsn for packet in again + answers for c in packet.all(DATA)]
+        again = {c.tsn for packet in answers + s.wait(5 * SECOND) for c in packet.all(DATA)}
+        assert again and again <= {first, first + 1, first + 2}
 
 
 def test_tsn_far_ahead(peer):

@@ -24,6 +24,7 @@ __all__ = [
     "Network",
     "Pair",
     "Puppet",
+    "Ready",
     "Server",
     "Side",
     "State",
@@ -53,17 +54,18 @@ def parameters(**changes):
 
 
 class Side:
-    """One end of an association, with a program that reads (unless `reading` is off) and sends what it
-    can.
+    """One end of an association: a program that reads (unless `reading` is off) and sends what it can.
+
+    Give `association` if it was accepted: it brings its user along, with what has arrived meanwhile.
     """
 
-    def __init__(self, network, host):
+    def __init__(self, network, host, association=None):
         self.network, self.host = network, host
         host.application = dispatch
-        self.user = SctpUser(host.endpoint)
+        self.user = association.user if association else SctpUser(host.endpoint.ready_list)
         self.user.owner = self
         self.user.event_mask = ALL_NOTIFICATIONS
-        self.association = None
+        self.association = association
         self.flags = 0  # all Ready flags seen
         self.reading = True
         self.messages, self.notifications = [], []
@@ -145,7 +147,8 @@ class Side:
 
 
 def dispatch(user, flags):
-    user.owner.ready(flags)
+    if user.owner is not None:  # else nobody has accepted it yet
+        user.owner.ready(flags)
 
 
 class Server:
@@ -154,8 +157,9 @@ class Server:
     def __init__(self, network, host, port=SERVER_PORT, backlog=128, parameters=None, accepting=True):
         self.network, self.host, self.accepting = network, host, accepting
         host.application = dispatch
-        self.user = SctpUser(host.endpoint)
+        self.user = SctpUser(host.endpoint.ready_list)
         self.user.owner = self
+        self.user.event_mask = ALL_NOTIFICATIONS  # accepted associations inherit it
         self.sides = []
         self.listener = host.endpoint.listen(
             self.user, host.address, port, backlog, parameters or ProtocolParameters()
@@ -167,12 +171,9 @@ class Server:
 
     def accept(self):
         while (association := self.listener.accept()) is not None:
-            side = Side(self.network, self.host)
-            side.association = association
-            association.attach(side.user)
-            side.flags |= Ready.CONNECTED
+            side = Side(self.network, self.host, association)
             self.sides.append(side)
-            side.read()
+            side.ready(Ready.CONNECTED | (Ready.ENDED if association.ended else 0))
 
 
 def connect(
@@ -222,10 +223,10 @@ class Pair:
         )
         return self.client
 
-    def establish(self):
+    def establish(self, local_port=CLIENT_PORT):
         """Connect and run until both sides are up."""
         count = len(self.listener.sides) + 1
-        self.connect()
+        self.connect(local_port)
         up = self.network.run_until(lambda: self.client.connected and len(self.listener.sides) == count)
         assert up, f"no association: {self.client.state.name}, error {self.client.error}"
         self.server = self.listener.sides[-1]

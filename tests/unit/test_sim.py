@@ -122,8 +122,7 @@ def test_same_seed_same_run():
 
 
 def test_endpoint_seeds_differ_by_host_and_network():
-    one, other = Network(1), Network(2)
-    seeds = {one.endpoint_seed("a"), one.endpoint_seed("b"), other.endpoint_seed("a")}
+    seeds = {sim.endpoint_seed(1, "a"), sim.endpoint_seed(1, "b"), sim.endpoint_seed(2, "a")}
     assert len(seeds) == 3 and all(len(seed) >= 32 for seed in seeds)
 
 
