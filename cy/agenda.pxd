@@ -25,3 +25,9 @@ cdef class Agenda:
     cdef Schedulable take_due(self, int64_t now)         # removes and gives the earliest if it is due
     cdef void want_transmit(self, Schedulable item) noexcept
     cdef Schedulable next_transmit(self)                 # removes and gives the longest waiting
+
+    # within the module
+    cdef void place(self, Py_ssize_t index, PyObject *item) noexcept
+    cdef void sift_up(self, Py_ssize_t index) noexcept
+    cdef void sift_down(self, Py_ssize_t index) noexcept
+    cdef void remove(self, Schedulable item) noexcept

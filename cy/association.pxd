@@ -7,6 +7,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from .address cimport Route
 from .tcb cimport Tcb
 from .user cimport SctpUser
+from .wire cimport ChunkView
 
 cdef enum SendFlag:              # sinfo_flags of RFC 6458 section 5.3.2, as Linux numbers them
     SEND_UNORDERED = 0x1
@@ -21,3 +22,6 @@ cdef class Association(Tcb):
     # --- fed by the endpoint
     cdef int handle_packet(self, const uint8_t *chunks, uint32_t length, const Route *route, int64_t now) except -1
     cdef int handle_timeout(self, int64_t now) except -1
+
+    # within the module
+    cdef bint skip_unknown(self, const ChunkView *chunk) except -1

@@ -208,6 +208,10 @@ cdef class Association(Tcb):
             self.unread_records -= 1
         return window_opened(self, now)
 
+    def take_credit(self, uint32_t length, bint finished, int64_t now) -> None:
+        """credit() for callers in Python."""
+        self.credit(length, finished, now)
+
     def submit(self, bytes data not None, int stream_id=0, uint32_t ppid=0, uint32_t flags=0,
                uint32_t timetolive=0, uint32_t context=0, int64_t now=0) -> int:
         """SEND for callers in Python: 0 if the message was taken, else an errno."""

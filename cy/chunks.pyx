@@ -58,7 +58,7 @@ cpdef bytes make_tlv(int type, bytes value):
 
 
 cdef bytes without_final_padding(bytes tlvs):
-    """A row of padded parameters or causes as a chunk's length counts it: the last one's padding is out (3.2)."""
+    """A row of padded parameters or causes as a chunk's length counts it: without the last padding (3.2)."""
     cdef const uint8_t *start = tlvs
     cdef Cursor cursor
     cdef TlvView item
@@ -281,7 +281,8 @@ def split_chunks(bytes data not None):
         result = next_chunk(&cursor, &chunk)
         if result != CURSOR_ITEM:
             return found, result == CURSOR_END
-        found.append((chunk.type, chunk.flags, chunk.length, (<const char *>chunk.value)[:chunk.value_length]))
+        value = (<const char *>chunk.value)[:chunk.value_length]
+        found.append((chunk.type, chunk.flags, chunk.length, value))
 
 
 def split_tlvs(bytes data not None):

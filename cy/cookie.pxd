@@ -23,6 +23,11 @@ cdef class StateCookie:
     cdef public uint16_t outbound_streams, inbound_streams
     cdef Route route                         # where the INIT came from
 
+    # within the module
+    cdef bytes pack(self)
+    cdef int unpack(self, bytes packed) except -1
+
+
 cdef class CookieJar:
     cdef bytes master                        # secret; the keys of each hour derive from it
 

@@ -7,9 +7,10 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
 
 from .address cimport Address, Route
 from .association cimport Association
-from .cookie cimport CookieJar
+from .cookie cimport CookieJar, StateCookie
 from .outbox cimport Outbox
 from .parameters cimport ProtocolParameters
+from .path cimport Path
 from .tcb cimport Shared
 from .tagtable cimport TagTable
 from .user cimport ReadyList, SctpUser
@@ -43,6 +44,7 @@ cdef class Endpoint:
     cdef int32_t last_assoc_id
     cdef int64_t bucket_filled               # the token bucket of out-of-the-blue answers
     cdef int64_t bucket
+    cdef list taken                          # packets that left the outbox when it was full (Python face)
 
     # The verbs.  `receive` wants room for a few packets in the outbox, see room(); the engine sees to it.
     cdef bint room(self) noexcept nogil
@@ -52,3 +54,33 @@ cdef class Endpoint:
     cdef int64_t next_deadline(self) noexcept               # microseconds, INT64_MAX for never
     cdef int receive_icmp(self, const uint8_t *quoted, uint32_t length, const Route *route, int kind,
                           int64_t now) except -1
+
+    # within the module
+    cdef int deliver(self, Association association, Path path, const uint8_t *packet, uint32_t length,
+                     const Route *route, int64_t now) except -1
+    cdef bint is_alone(self, const uint8_t *chunks, uint32_t length) noexcept
+    cdef int receive_unmatched(self, const uint8_t *packet, uint32_t length, const Route *route,
+                               int64_t now) except -1
+    cdef int answer_out_of_the_blue(self, const uint8_t *chunks, const uint8_t *packet, uint32_t length,
+                                    const Route *route, int64_t now) except -1
+    cdef bint may_answer(self, int64_t now) noexcept
+    cdef int refuse(self, const uint8_t *packet, uint32_t tag, list causes, const Route *route, int reason,
+                    int64_t now) except -1
+    cdef int receive_init(self, const uint8_t *packet, uint32_t length, const Route *route,
+                          int64_t now) except -1
+    cdef int receive_cookie_echo(self, const uint8_t *packet, uint32_t length, const Route *route,
+                                 int64_t now) except -1
+    cdef Association accept_cookie(self, const uint8_t *packet, StateCookie cookie, const Route *route,
+                                   int64_t now)
+    cdef bint apply_cookie_action(self, Association association, int action, StateCookie cookie,
+                                  const Route *route, int64_t now) except -1
+    cdef tuple key(self, const Address *remote, uint16_t peer_port, uint16_t local_port)
+    cdef uint32_t fresh_tag(self) except 0
+    cdef Listener listener_for(self, const Address *local, uint16_t port)
+    cdef Association new_association(self, SctpUser user, uint16_t local_port, uint16_t peer_port,
+                                     ProtocolParameters parameters)
+    cdef int register(self, Association association) except -1
+    cdef int register_addresses(self, Association association) except -1
+    cdef int forget_addresses(self, Association association) except -1
+    cdef int bury(self) except -1
+    cdef int drop(self, int reason) except -1

@@ -3,6 +3,8 @@ import errno
 from collections import deque
 from sys import getsizeof
 
+from .proto import DropReason
+
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
@@ -22,7 +24,7 @@ from .proto cimport (
     DROP_COOKIE_STALE, DROP_ICMP, DROP_MALFORMED_CHUNK, DROP_NO_LISTENER, DROP_NOT_UNICAST,
     DROP_OUT_OF_THE_BLUE, DROP_PORT_ZERO, DROP_RATE_LIMITED, DROP_REASON_COUNT, DROP_TAG_COLLISION,
     DROP_TAG_ZERO, DROP_TOO_SHORT, ERROR, FLAG_T, INIT, INIT_ACK, OUT_OF_RESOURCE, SHUTDOWN_ACK,
-    SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, STALE_COOKIE, DropReason,
+    SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, STALE_COOKIE,
 )
 from .setup cimport (
     ACTION_COLLISION, ACTION_DUPLICATE, ACTION_LATE, ACTION_RESTART, acknowledge_cookie, answer_init,
@@ -89,6 +91,7 @@ cdef class Endpoint:
         self.listeners = {}
         self.last_assoc_id = FIRST_ASSOC_ID - 1
         self.bucket = ANSWERS_PER_SECOND
+        self.taken = []
 
     # ------------------------------------------------------------------ packets
 
@@ -547,6 +550,8 @@ cdef class Endpoint:
         address_from_host(destination, &route.local)
         route.remote_udp_port = source_udp_port
         route.carrier = carrier
+        if not self.room():
+            self.taken += self.outbox.take()
         self.receive(<const uint8_t *>PyBytes_AS_STRING(packet), <uint32_t>PyBytes_GET_SIZE(packet), &route, now)
 
     def receive_icmp_error(self, bytes quoted not None, str host, int udp_port, int carrier, int kind,
@@ -562,17 +567,17 @@ cdef class Endpoint:
 
     def take_packets(self, int64_t now) -> list:
         """All packets that are to go: [(bytes, host, udp_port, local_host, carrier)]."""
-        cdef list packets = self.outbox.take()
+        cdef list packets = self.taken
+        self.taken = []
+        packets += self.outbox.take()
         while self.poll_transmit(now):
             packets += self.outbox.take()
         return packets + self.outbox.take()
 
-    def handle_timeouts(self, int64_t now) -> list:
-        """Run the timers that are due; gives the packets that had to leave the outbox meanwhile."""
-        cdef list packets = []
+    def handle_timeouts(self, int64_t now) -> None:
+        """Run the timers that are due; take_packets() gives what they sent."""
         while self.handle_timeout(now):
-            packets += self.outbox.take()
-        return packets + self.outbox.take()
+            self.taken += self.outbox.take()
 
     def deadline(self) -> int | None:
         """When handle_timeouts() is next wanted (microseconds); it may turn out to be nothing."""
@@ -592,8 +597,9 @@ cdef class Endpoint:
     @property
     def drops(self) -> dict:
         """Counted reasons for everything that was discarded, by name."""
+        cdef int reason
         return {DROP_NAMES[reason]: self.shared.drops[reason]
-                for reason in range(DROP_REASON_COUNT) if self.shared.drops[reason]}
+                for reason in range(<int>DROP_REASON_COUNT) if self.shared.drops[reason]}
 
     @property
     def association_count(self) -> int:

@@ -28,5 +28,6 @@ cdef class Outbox:
 
     cdef void commit(self, uint32_t length, const Route *route) noexcept nogil
     cdef void clear(self) noexcept nogil
-    cdef list take(self)         # empties it; for tests and the simulated network:
-        # [(packet bytes, destination host, destination UDP port, source host or "", carrier)]
+    # Empties it, for tests and the simulated network:
+    # [(packet bytes, destination host, destination UDP port, source host or "", carrier)]
+    cdef list take(self)

@@ -80,5 +80,5 @@ cdef class Outbox:
         return True
 
     def take_packets(self):
-        """Empty the outbox: [(packet, destination host, destination UDP port, source host or "", carrier)]."""
+        """Empty the outbox: [(packet, destination, its UDP port, source or "", carrier)], hosts as text."""
         return self.take()

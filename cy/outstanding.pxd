@@ -74,3 +74,11 @@ cdef class Outstanding:
     cdef void sent_again(self, OutChunk *chunk, tsn_t tsn, uint8_t path) noexcept nogil
     cdef uint32_t mark_path(self, int path) noexcept nogil   # T3-rtx: all in flight on it are lost; how many
     cdef void clear(self, SendQueue queue) noexcept
+
+    # within the module
+    cdef int resize(self, uint32_t capacity) except -1
+    cdef void acknowledge(self, OutChunk *chunk, tsn_t tsn) noexcept nogil
+    cdef void process_gaps(self, const SackView *sack) noexcept nogil
+    cdef void take_back(self, tsn_t tsn, tsn_t until) noexcept nogil
+    cdef void find_lowest(self) noexcept nogil
+    cdef void mark(self, OutChunk *chunk, tsn_t tsn) noexcept nogil

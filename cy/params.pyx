@@ -4,7 +4,7 @@ A parameter is known if RFC 9260 or an extension whose presence harms nobody def
 this endpoint has no use for is then passed over without a word.  For any other, the two high bits of
 its type say what to do (section 3.2.1): 0x go no further, 1x go on; x1 report it.
 """
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from .address cimport address_from_host, host_from_address, is_ipv4, is_unicast, same_ip
@@ -127,7 +127,8 @@ cdef int read_parameter(const TlvView *item, InitParameters *out) noexcept nogil
     return STEP_NEXT
 
 
-cdef int parse_init_parameters(const uint8_t *parameters, uint32_t length, InitParameters *out) noexcept nogil:
+cdef int parse_init_parameters(const uint8_t *parameters, uint32_t length,
+                               InitParameters *out) noexcept nogil:
     """Fill `out`, whose pointers lead into `parameters`; PARAMETERS_OK or PARAMETERS_MALFORMED."""
     cdef Cursor cursor
     cdef TlvView item
@@ -208,7 +209,8 @@ def parse_parameters(bytes parameters not None, uint32_t most=65535):
         return None
     return {
         "addresses": [host_from_address(&found.addresses[i]) for i in range(found.address_count)],
-        "host_name": (<const char *>found.host_name)[:found.host_name_length] if found.has_host_name else None,
+        "host_name": ((<const char *>found.host_name)[:found.host_name_length]
+                      if found.has_host_name else None),
         "state_cookie": ((<const char *>found.state_cookie)[:found.state_cookie_length]
                          if found.has_state_cookie else None),
         "cookie_preservative": found.cookie_preservative,
@@ -216,8 +218,9 @@ def parse_parameters(bytes parameters not None, uint32_t most=65535):
         "supports_ipv4": bool(found.supports_ipv4),
         "supports_ipv6": bool(found.supports_ipv6),
         "forward_tsn_supported": bool(found.forward_tsn_supported),
-        "supported_extensions": ((<const char *>found.supported_extensions)[:found.supported_extensions_length]
-                                 if found.supported_extensions != NULL else None),
+        "supported_extensions": (
+            (<const char *>found.supported_extensions)[:found.supported_extensions_length]
+            if found.supported_extensions != NULL else None),
         "adaptation_indication": found.adaptation_indication if found.has_adaptation_indication else None,
         "unrecognized": [(<const char *>found.unrecognized[i])[:found.unrecognized_length[i]]
                          for i in range(found.unrecognized_count)],

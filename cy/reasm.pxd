@@ -51,8 +51,8 @@ cdef class Reassembly:
                           tsn_t cumulative_tsn, bint in_sequence) except -1
     cdef Run *run_before(self, tsn_t tsn, bint in_sequence) noexcept
     cdef Run *join(self, Run *before, const DataView *chunk, Run *after, bint in_sequence) except? NULL
-    cdef int append(self, Run *run, const DataView *chunk, bint closed, bint in_sequence) except -1
-    cdef uint32_t capacity_for(self, Run *run, const DataView *chunk, bint in_sequence) noexcept
+    cdef int append(self, Run *run, const DataView *chunk, bint fills_gap, bint in_sequence) except -1
+    cdef uint32_t capacity_for(self, const Run *run, uint32_t length, bint in_sequence) noexcept
     cdef void learn_size(self, uint32_t length) noexcept
     cdef PyObject *finish(self, Run *run) except NULL
     cdef void free_run(self, Run *run) noexcept

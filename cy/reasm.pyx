@@ -8,9 +8,10 @@ fragment that arrives in order goes there), runs above are in two hash tables, b
 TSN.  The tables are sized by what is held, not by how far ahead it is: a single fragment 65535
 TSNs up costs no more than one nearby.
 
-A run's payload lies in pieces: bytes objects not yet shown to anyone, with room to spare.  When a
-message ends in its first piece, as it normally does, that piece is cut to size and delivered: each
-byte was copied once.  No piece is large compared with what the peer has really sent.
+A run's payload lies in pieces: bytes objects not yet shown to anyone, with room to spare.  The last
+piece takes what arrives in order; where runs meet, their pieces are linked.  A message that ends in
+one piece, as it normally does, is that piece cut to size: each byte was copied once.  No piece is
+large compared with what the peer has really sent.
 
 Messages that wait for an earlier one of their stream are in a hash table by (stream, ssn).
 
@@ -21,7 +22,6 @@ fragment whose beginning was skipped.  Partial delivery (section 6.9) pushes the
 with end = 0 and goes on with an empty one.
 """
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
@@ -43,7 +43,6 @@ cdef extern from "Python.h":
 cdef enum:
     FIRST_PIECE_FACTOR = 4               # a first piece has room for so many fragments of its first one's size
     LARGEST_HINTED = 0x10000             # bytes that a hint alone may allocate
-    LARGEST_PIECE = 0x40000              # bytes of a further piece, unless a hint says that the rest is larger
     HINT_SHARE = 4                       # a larger hint counts once one part in so many of it is there
     LARGEST_MESSAGE = 0x7FFFFFFF
     FIRST_WIDTH = 16                     # of hash tables, and of next_ssn
@@ -158,7 +157,6 @@ cdef class Reassembly:
     cdef Run *join(self, Run *before, const DataView *chunk, Run *after, bint in_sequence) except? NULL:
         """One run, in no table, of the chunk and the runs beside it; NULL (no exception): too long."""
         cdef uint64_t length = <uint64_t>chunk.length
-        cdef bint closed = after != NULL or chunk.flags & DATA_E         # nothing will be appended
         cdef Run *run = before
         length += before.length if before != NULL else 0
         length += after.length if after != NULL else 0
@@ -166,19 +164,18 @@ cdef class Reassembly:
             return NULL
         if run == NULL:
             run = new_run(chunk)
-            try:
-                self.append(run, chunk, closed, in_sequence)
-            except:
-                PyMem_Free(run)
-                raise
         else:
-            self.append(run, chunk, closed, in_sequence)
             if run == self.tail:
                 self.tail = NULL
             else:
-                self.unlink(run)                         # by its TSNs of before
+                self.unlink(run)
             run.last_tsn = chunk.tsn
             run.has_last = (chunk.flags & DATA_E) != 0
+        try:
+            self.append(run, chunk, after != NULL, in_sequence)
+        except:
+            self.free_run(run)
+            raise
         if after != NULL:
             self.unlink(after)
             run.last_tsn = after.last_tsn
@@ -190,16 +187,20 @@ cdef class Reassembly:
             PyMem_Free(after)
         return run
 
-    cdef int append(self, Run *run, const DataView *chunk, bint closed, bint in_sequence) except -1:
+    cdef int append(self, Run *run, const DataView *chunk, bint fills_gap, bint in_sequence) except -1:
         """Copy the chunk's data behind the run's."""
         cdef Piece *piece = run.last_piece
+        cdef uint32_t capacity = chunk.length
         if piece == NULL or <uint32_t>bytes_length(piece.data) - piece.used < chunk.length:
-            piece = new_piece(chunk.length if closed else self.capacity_for(run, chunk, in_sequence))
-            if run.last_piece == NULL:
-                run.first_piece = piece
-            else:
-                run.last_piece.next = piece
-            run.last_piece = piece
+            if not fills_gap and not chunk.flags & DATA_E:               # else nothing will be appended
+                capacity = self.capacity_for(run, chunk.length, in_sequence)
+            if piece == NULL:
+                piece = run.first_piece = run.last_piece = new_piece(capacity)
+            elif fills_gap:                                              # pieces there will be anyway
+                piece = run.last_piece.next = new_piece(capacity)
+                run.last_piece = piece
+            else:    # doubles: amortised, and large blocks are moved by the memory manager without copying
+                _PyBytes_Resize(&piece.data, <Py_ssize_t>piece.used + capacity)
         memcpy(bytes_start(piece.data) + piece.used, chunk.data, chunk.length)
         piece.used += chunk.length
         run.length += chunk.length
@@ -208,23 +209,21 @@ cdef class Reassembly:
         self.fragments_held += 1
         return 0
 
-    cdef uint32_t capacity_for(self, Run *run, const DataView *chunk, bint in_sequence) noexcept:
-        """The room of a new piece: enough for the whole message if that can be guessed cheaply.
+    cdef uint32_t capacity_for(self, const Run *run, uint32_t length, bint in_sequence) noexcept:
+        """How much room to make for a fragment of this length and those that will follow.
 
-        A peer can start many runs above the ack point with a byte each, so there a piece is a small
+        A peer can start many runs above the ack point with a byte each, so there it is a small
         multiple of what has come.  Only one run at a time is at the ack point: it may trust the hint.
         """
         cdef uint32_t hint = self.size_hint
-        cdef uint32_t rest
+        cdef uint32_t room = run.length                  # doubles what there is
         if run.length == 0:
-            if in_sequence and chunk.length < hint:
-                return min(hint, <uint32_t>LARGEST_HINTED)
-            return FIRST_PIECE_FACTOR * chunk.length
-        if run.length < hint and run.length >= hint // HINT_SHARE:
-            rest = hint - run.length
-        else:
-            rest = min(run.length, <uint32_t>LARGEST_PIECE)              # doubles what there is
-        return max(rest, chunk.length)
+            room = FIRST_PIECE_FACTOR * length
+            if in_sequence and length <= hint:
+                room = min(hint, <uint32_t>LARGEST_HINTED)
+        elif run.length < hint and run.length >= hint // HINT_SHARE:
+            room = hint - run.length
+        return max(room, length)
 
     cdef void learn_size(self, uint32_t length) noexcept:
         """Up at once, down by an eighth of the difference: cutting a piece to size is cheap, joining two is not."""
@@ -543,11 +542,11 @@ cdef class Reassembly:
         cdef Run *run
         cdef uint32_t i
         if self.tail != NULL:
-            total += room(self.tail)
+            total += run_room(self.tail)
         for i in range(self.ends_width):
             run = self.ends[i]
             while run != NULL:
-                total += room(run)
+                total += run_room(run)
                 run = run.next_by_first
         return total
 
@@ -697,7 +696,7 @@ cdef void free_pieces(Piece *piece) noexcept:
         piece = following
 
 
-cdef uint64_t room(const Run *run) noexcept:
+cdef uint64_t run_room(const Run *run) noexcept:
     cdef const Piece *piece = run.first_piece
     cdef uint64_t total = 0
     while piece != NULL:

@@ -41,3 +41,6 @@ cdef class SendQueue:
     cdef int take(self, uint32_t length) except -1       # `length` bytes of `first` now have a TSN
     cdef void release(self, Message *message) noexcept   # one reference less
     cdef void clear(self) noexcept                       # everything not yet taken is dropped
+
+    # within the module
+    cdef int grow_ssn(self, uint16_t stream_id) except -1

@@ -4,7 +4,7 @@ import errno
 from libc.stdint cimport INT64_MAX, int64_t, uint16_t, uint32_t
 
 from .address cimport Route, same_ip
-from .chunks cimport InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_init, make_tlv
+from .chunks cimport InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_error, make_init, make_tlv
 from .cookie cimport CookieJar, StateCookie
 from .emit cimport emit, emit_on
 from .outstanding cimport Outstanding
@@ -15,7 +15,7 @@ from .path cimport PATH_ACTIVE, Path, new_path
 from .pathmgmt cimport start_heartbeats
 from .proto cimport (
     COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
-    DROP_TAG_COLLISION, DROP_UNEXPECTED_CHUNK, ERROR, ESTABLISHED, INIT, INIT_ACK,
+    DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK,
     INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION, SHUTDOWN_ACK_SENT, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
     STATE_COOKIE, UNRESOLVABLE_ADDRESS,
 )
@@ -276,7 +276,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
                                (<const char *>parameters.state_cookie)[:parameters.state_cookie_length])
     reports = unrecognized_causes(&parameters)
     if reports:                              # 9260-3.2.2-02: behind the COOKIE ECHO, or after the COOKIE ACK
-        t.control.append(make_chunk(ERROR, 0, b"".join(reports)))
+        t.control.append(make_error(reports))
     t.state = COOKIE_ECHOED
     t.cookie_echo_due = True
     t.retransmissions = 0

@@ -13,3 +13,7 @@ cdef class TagTable:
     cdef int add(self, uint32_t tag, object value) except -1     # KeyError if the tag is taken
     cdef int remove(self, uint32_t tag) except -1                # KeyError if it is not there
     cdef list all(self)
+
+    # within the module
+    cdef void put(self, uint32_t tag, PyObject *value) noexcept
+    cdef int resize(self, uint32_t capacity) except -1

@@ -1,4 +1,6 @@
 """The transmission control block: all data of one association (RFC 9260 section 14)."""
+from .proto import State
+
 from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 
 from .address cimport Address, same_ip
@@ -7,7 +9,7 @@ from .entropy cimport Entropy
 from .outbox cimport Outbox
 from .outstanding cimport Outstanding
 from .path cimport Path
-from .proto cimport CLOSED, State
+from .proto cimport CLOSED
 from .reasm cimport Reassembly
 from .sendq cimport SendQueue
 from .timers cimport earliest, stop_all
@@ -40,7 +42,8 @@ cdef class Tcb(Schedulable):
     cdef uint32_t a_rwnd(self) noexcept:
         """The receive buffer that is left (6.2): bytes waiting for reassembly, order or the user count."""
         cdef uint64_t used = (self.reassembly.bytes_held + self.unread_bytes
-                              + RECORD_OVERHEAD * (self.reassembly.fragments_held + self.unread_records))
+                              + RECORD_OVERHEAD * (self.reassembly.fragments_held + self.reassembly.messages_held
+                                                 + self.unread_records))
         cdef uint64_t size = self.parameters.receive_buffer
         return <uint32_t>(size - used) if used < size else 0
 
@@ -48,7 +51,8 @@ cdef class Tcb(Schedulable):
         # A sender knows nothing of our overhead a record, so data it may rightly send is not refused for
         # that alone; four times the buffer bounds what tiny messages can cost us.
         cdef uint64_t bytes_used = self.reassembly.bytes_held + self.unread_bytes
-        cdef uint64_t records = self.reassembly.fragments_held + self.unread_records
+        cdef uint64_t records = (self.reassembly.fragments_held + self.reassembly.messages_held
+                                 + self.unread_records)
         return (bytes_used >= self.parameters.receive_buffer
                 or bytes_used + RECORD_OVERHEAD * records >= 4 * <uint64_t>self.parameters.receive_buffer)
 

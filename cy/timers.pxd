@@ -5,7 +5,7 @@ heap and no cancellation: the next deadline is the minimum of a few integers.
 """
 from libc.stdint cimport INT64_MAX, int64_t
 
-cdef enum TimerKind:
+cdef enum:                       # the timers of an association; those of a path are in Path
     TIMER_T1 = 0                 # T1-init in COOKIE-WAIT, T1-cookie in COOKIE-ECHOED
     TIMER_T2_SHUTDOWN
     TIMER_T5_GUARD

@@ -1,7 +1,7 @@
 """The SCTP user: what one socket is to the core (RFC 9260 section 11)."""
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int64_t, uint32_t
 
 from .recvq cimport Received, ReceiveQueue
 
@@ -41,7 +41,7 @@ cdef class SctpUser:
         cdef Received *record
         if not self.event_mask & (<uint32_t>1 << (kind & 31)):
             return 0
-        record = self.receive_queue.push()
+        record = self.receive_queue.push(0)
         record.kind = <unsigned short>kind
         record.end = 1
         Py_INCREF(fields)
@@ -51,3 +51,20 @@ cdef class SctpUser:
             record.association = <PyObject *>association
         self.signal(READABLE)
         return 0
+
+    # Python face, for tests and tools
+    def read(self, int64_t now):
+        """The oldest record whole, or None: (kind, bytes or fields, stream_id, ssn, ppid, unordered, tsn, association)."""
+        cdef Received *record = self.receive_queue.first()
+        cdef object association
+        if record == NULL:
+            return None
+        association = <object>record.association if record.association != NULL else None
+        result = (record.kind, <object>record.data, record.stream_id, record.ssn, record.ppid,
+                  bool(record.unordered), record.tsn, association)
+        length = record.length
+        kind = record.kind
+        self.receive_queue.drop_first()
+        if association is not None and kind == 0:
+            association.take_credit(length, True, now)
+        return result

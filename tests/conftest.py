@@ -1,5 +1,4 @@
-"""Helpers shared by tests live in tests/support."""
-
+"""Settings of all tests; helpers that tests share are modules in tests/support."""
 import sys
 from pathlib import Path
 

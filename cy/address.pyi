@@ -1,0 +1,3 @@
+from typing import Any
+
+def describe_address(host: str) -> dict[str, Any]: ...
