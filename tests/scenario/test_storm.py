@@ -3,13 +3,15 @@
 More: PYSCTPSOCK_STORM_SEEDS=1000 (first: PYSCTPSOCK_STORM_FIRST) pytest tests/scenario/test_storm.py
 """
 
+import errno
 import hashlib
 import os
 import random
 
+import packets
 import pytest
 from asserts import assert_same_messages, dropped
-from net import MILLISECOND, SECOND, UNORDERED, Link, Pair
+from net import MILLISECOND, SECOND, UNORDERED, Link, Pair, parameters
 
 FIRST = int(os.environ.get("PYSCTPSOCK_STORM_FIRST", "1"))
 SEEDS = int(os.environ.get("PYSCTPSOCK_STORM_SEEDS", "12"))
@@ -59,11 +61,20 @@ def check(receiver, sends, context):
     ), f"{context}: payload protocol identifiers"
 
 
-def storm(seed):
+def late_abort(pair):
+    """Whether a side that was through already met an old packet out of the blue (9260-8.4-08): if its
+    SHUTDOWN
+    COMPLETE was lost or is later than its ABORT, the other side sees a reset.  RFC 9260 has no cure.
+    """
+    last = [packets.parse(record.packet) for record in list(pair.network.records)[-40:]]
+    return any(packet.types == [packets.ABORT] and packet.chunks[0].flags & packets.T for packet in last)
+
+
+def storm(seed, link=None, **changes):
     """One storm of a seed; the pair, for what a caller wants to look at."""
     context = f"seed {seed}"
     rng = random.Random(seed)
-    pair = Pair(seed, link=storm_link())
+    pair = Pair(seed, link=link or storm_link(), parameters=parameters(**changes))
     pair.establish()
     client, server = pair.client, pair.server
     there, back = message_set(rng), message_set(rng)
@@ -74,14 +85,14 @@ def storm(seed):
     def complete():
         return len(server.messages) >= MESSAGES and len(client.messages) >= MESSAGES
 
-    up = pair.until(complete, limit=3600 * SECOND)
+    up = pair.until(complete, limit=6 * 3600 * SECOND)
     assert up, f"{context}: {len(server.messages)} and {len(client.messages)} messages; {pair.states}"
     check(server, there, context)
     check(client, back, context)
     (client if seed % 2 else server).shutdown()
     ended = pair.until(lambda: client.ended and server.ended, limit=3600 * SECOND)
     assert ended, f"{context}: {pair.states} do not end"
-    assert (client.error, server.error) == (0, 0), context
+    assert {client.error, server.error} <= ({0, errno.ECONNRESET} if late_abort(pair) else {0}), context
     assert len(server.messages) == len(client.messages) == MESSAGES, context
     pair.assert_gone()
     return pair
@@ -95,6 +106,28 @@ def test_storm(seed):
     pair = storm(seed)
     damaged = sum(dropped(h.endpoint, "bad_checksum") for h in pair.network.hosts)
     assert damaged == pair.network.fates["corrupted"], f"seed {seed}: each damaged packet is counted"
+
+
+VARIANTS = {
+    "heavy loss": ({"loss": 0.25, "reorder": 0.1, "delay": 2 * MILLISECOND}, {"association_max_retrans": 50}),
+    "small windows": (
+        {"loss": 0.02, "delay": 5 * MILLISECOND},
+        {"receive_buffer": 120_000, "send_buffer": 120_000},
+    ),
+    "slow link": ({"bandwidth": 20_000_000, "queue": 30_000, "delay": 10 * MILLISECOND}, {}),
+    "small packets": ({"mtu": 576, "loss": 0.02, "jitter": 5 * MILLISECOND}, {"path_mtu": 576}),
+    "large packets": ({"mtu": 9000, "loss": 0.02, "duplicate": 0.3}, {"path_mtu": 9000, "nodelay": True}),
+    "much reordering": ({"reorder": 0.5, "reorder_delay": 50 * MILLISECOND}, {"max_burst": 0}),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + max(1, SEEDS // 12)), ids=lambda seed: f"seed{seed}")
+def test_other_weather(seed, variant):
+    """The same promises where other things are scarce: windows, bandwidth, room in a packet, order."""
+    link, changes = VARIANTS[variant]
+    pair = storm(seed, Link(**link), **changes)
+    assert "too big" not in pair.network.fates
 
 
 def test_same_seed_is_the_same_storm():
