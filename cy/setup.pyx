@@ -4,19 +4,21 @@ import errno
 from libc.stdint cimport INT64_MAX, int64_t, uint16_t, uint32_t
 
 from .address cimport Route, same_ip
-from .chunks cimport InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_error, make_init, make_tlv
+from .chunks cimport (
+    InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_error, make_init, make_tlv,
+)
 from .cookie cimport CookieJar, StateCookie
 from .emit cimport emit, emit_on
 from .outstanding cimport Outstanding
 from .params cimport (
     PARAMETERS_OK, InitParameters, parse_init_parameters, unrecognized_causes, unrecognized_parameters,
 )
-from .path cimport PATH_ACTIVE, Path, new_path
+from .path cimport PATH_ACTIVE, new_path
 from .pathmgmt cimport start_heartbeats
 from .proto cimport (
     COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
     DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK,
-    INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION, SHUTDOWN_ACK_SENT, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
+    INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
     STATE_COOKIE, UNRESOLVABLE_ADDRESS,
 )
 from .reasm cimport Reassembly
@@ -71,7 +73,8 @@ cdef int add_first_path(Tcb t, const Route *route) except -1:
     return 0
 
 
-cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound, uint32_t tsn) except -1:
+cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound,
+                   uint32_t tsn) except -1:
     """What the peer said in INIT or INIT ACK becomes part of the TCB."""
     t.peer_tag = tag
     t.peer_rwnd = a_rwnd
@@ -148,8 +151,8 @@ cdef bytes make_init_ack(CookieJar jar, StateCookie cookie, const InitParameters
     """INIT ACK with the sealed cookie and the reports on unknown parameters (3.2.2)."""
     return make_init(INIT_ACK, cookie.local_tag, a_rwnd, outbound_streams, inbound_streams,
                      cookie.local_initial_tsn,
-                     make_tlv(STATE_COOKIE, jar.seal(cookie)) + unrecognized_parameters(parameters,
-                                                                                      MOST_UNRECOGNIZED))
+                     make_tlv(STATE_COOKIE, jar.seal(cookie))
+                     + unrecognized_parameters(parameters, MOST_UNRECOGNIZED))
 
 
 cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParameters *parameters,

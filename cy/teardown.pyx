@@ -1,20 +1,20 @@
 """The ends of an association: graceful shutdown, abort, failure (RFC 9260 sections 8.1, 9.1, 9.2)."""
 import errno
 
-from libc.stdint cimport INT64_MAX, int64_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t
 
-from .chunks cimport make_abort, make_chunk, make_shutdown, make_tlv
+from .chunks cimport make_abort, make_chunk, make_shutdown
 from .emit cimport emit_on
 from .path cimport Path
 from .proto cimport (
-    CAUSE_NONE, CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED,
+    CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, ESTABLISHED,
     SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
-    SHUTDOWN_SENT, STALE_COOKIE, USER_INITIATED_ABORT,
+    SHUTDOWN_SENT,
 )
 from .tcb cimport Tcb
-from .timers cimport TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
+from .timers cimport TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
 from .user cimport CONNECTED, ENDED, READABLE, WRITABLE
-from .wire cimport CURSOR_ITEM, ChunkView, Cursor, TlvView, get16, next_tlv
+from .wire cimport CURSOR_ITEM, ChunkView, Cursor, TlvView, next_tlv
 
 cdef int ECONNREFUSED = errno.ECONNREFUSED
 cdef int ECONNRESET = errno.ECONNRESET
@@ -190,7 +190,8 @@ cdef int on_abort(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     cursor.end = chunk.value + chunk.value_length
     if next_tlv(&cursor, &cause) == CURSOR_ITEM:
         t.cause_code = cause.type
-    return delete_tcb(t, ECONNREFUSED if setting_up else ECONNRESET, CANT_STR_ASSOC if setting_up else COMM_LOST)
+    return delete_tcb(t, ECONNREFUSED if setting_up else ECONNRESET,
+                      CANT_STR_ASSOC if setting_up else COMM_LOST)
 
 
 cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1:

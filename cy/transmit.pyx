@@ -8,8 +8,8 @@ from .crc32c cimport seal_packet
 from .outstanding cimport Flight, OutChunk, Outstanding
 from .path cimport Path
 from .proto cimport (
-    COOKIE_ECHOED, COOKIE_WAIT, DATA_B, DATA_E, DATA_I, DATA_U, ESTABLISHED, SACK, SHUTDOWN_PENDING,
-    SHUTDOWN_RECEIVED, SHUTDOWN_SENT,
+    COOKIE_ECHOED, DATA_B, DATA_E, DATA_I, DATA_U, ESTABLISHED, SACK, SHUTDOWN_PENDING,
+    SHUTDOWN_RECEIVED,
 )
 from .sendq cimport Message, SendQueue
 from .serial cimport pad4, tsn_t
@@ -64,7 +64,8 @@ cdef int send_packet(Tcb t, Path path, uint8_t *packet, uint32_t length) except 
     return 0
 
 
-cdef uint32_t fill_packet(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_t limit, int64_t now) except 0:
+cdef uint32_t fill_packet(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_t limit,
+                          int64_t now) except 0:
     """Bundle one packet: control chunks first, then a SACK, then DATA; its length (12: nothing to send)."""
     cdef uint32_t position = COMMON_HEADER, before
     cdef bint data

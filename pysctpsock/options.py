@@ -143,7 +143,7 @@ def _name(level: int, number: int) -> str:
 def parameters(number: int, name: str, struct: type[Struct], ids: str, id_field: str,
                fields: dict[str, tuple[str, int]], check: Callable[[dict[str, int]], bool] | None = None,
                read: Getter | None = None) -> Option:
-    """An option whose fields are protocol parameters: field -> (parameter, its unit); 0 leaves one as it is."""
+    """An option whose fields are protocol parameters: field -> (parameter, unit); 0 leaves one as it is."""
 
     def get(target: Target, request: Any) -> Any:
         value = struct(**{field: getattr(target.parameters, parameter) // unit
@@ -298,7 +298,7 @@ def paddrparams_set(target: Target, value: Any) -> None:
 # ------------------------------------------------------------------ what an association tells
 
 def known_address(target: Target, storage: Any) -> dict[str, Any] | None:
-    """The path (of the association's snapshot) that an address means; None for a wildcard.  EINVAL if there is none."""
+    """The path (of the association's snapshot) that an address means; None: a wildcard.  EINVAL: no such."""
     address = storage.address
     if address is None or address[0] in ("0.0.0.0", "::"):
         return None
@@ -424,7 +424,8 @@ def default_send_param_get(target: Target, request: Any) -> Any:
 
 
 def default_send_param_set(target: Target, value: Any) -> None:
-    set_send_defaults(target.sock, value.sinfo_stream, value.sinfo_flags, value.sinfo_ppid, value.sinfo_context)
+    set_send_defaults(target.sock, value.sinfo_stream, value.sinfo_flags, value.sinfo_ppid,
+                      value.sinfo_context)
     target.sock.default_timetolive = value.sinfo_timetolive
 
 
@@ -508,7 +509,8 @@ SCTP_OPTIONS = [
            paddrparams_set, lengths=(152,)),
     Option(c.SCTP_DEFAULT_SEND_PARAM, "SCTP_DEFAULT_SEND_PARAM", structs.sctp_sndrcvinfo, "A",
            default_send_param_get, default_send_param_set),
-    Option(c.SCTP_EVENTS, "SCTP_EVENTS", structs.sctp_event_subscribe, "", events_get, events_set, lengths=range(1, 14)),
+    Option(c.SCTP_EVENTS, "SCTP_EVENTS", structs.sctp_event_subscribe, "", events_get, events_set,
+           lengths=range(1, 14)),
     Option(c.SCTP_I_WANT_MAPPED_V4_ADDR, "SCTP_I_WANT_MAPPED_V4_ADDR", None, "", *switch("mapped_v4")),
     Option(c.SCTP_MAXSEG, "SCTP_MAXSEG", structs.sctp_assoc_value, "B", maxseg_get),
     Option(c.SCTP_STATUS, "SCTP_STATUS", structs.sctp_status, "C", status_get),

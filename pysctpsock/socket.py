@@ -66,7 +66,7 @@ class socket(_SctpSocket, metaclass=_SocketClass):
     # ------------------------------------------------------------------ libsctp's functions as methods
 
     def sctp_send(self, msg: Any, sinfo: Any = None, flags: int = 0) -> int:
-        """Send one message as an sctp_sndrcvinfo says, None: as the defaults do; its length (section 9.10)."""
+        """Send one message as an sctp_sndrcvinfo says, None: as the defaults do; its length (9.10)."""
         items = [] if sinfo is None else [(_c.IPPROTO_SCTP, _c.SCTP_SNDRCV, sinfo)]
         return self.sendmsg([msg], items, flags)
 
@@ -101,7 +101,7 @@ class socket(_SctpSocket, metaclass=_SocketClass):
         return data, source, None, _c.SCTP_RECVV_NOINFO, msg_flags
 
     def sctp_bindx(self, addrs: Sequence[_Address], flags: int) -> None:
-        """Bind to addresses (section 9.1).  One address only, until associations are multi-homed: EOPNOTSUPP."""
+        """Bind to addresses (section 9.1).  One only, until associations are multi-homed: EOPNOTSUPP."""
         if flags not in (_c.SCTP_BINDX_ADD_ADDR, _c.SCTP_BINDX_REM_ADDR) or not addrs:
             raise _error(_errno.EINVAL, "sctp_bindx: addresses to add, or to remove")
         if len(addrs) > 1 or flags == _c.SCTP_BINDX_REM_ADDR or self._claim is not None:
@@ -157,7 +157,8 @@ _SctpSocket.sibling = staticmethod(lambda: socket.__new__(socket))  # type: igno
 SocketType = socket
 
 _OPT_INFO = frozenset((
-    _c.SCTP_RTOINFO, _c.SCTP_ASSOCINFO, _c.SCTP_INITMSG, _c.SCTP_NODELAY, _c.SCTP_AUTOCLOSE, _c.SCTP_PRIMARY_ADDR,
+    _c.SCTP_RTOINFO, _c.SCTP_ASSOCINFO, _c.SCTP_INITMSG, _c.SCTP_NODELAY, _c.SCTP_AUTOCLOSE,
+    _c.SCTP_PRIMARY_ADDR,
     _c.SCTP_DISABLE_FRAGMENTS, _c.SCTP_PEER_ADDR_PARAMS, _c.SCTP_DEFAULT_SEND_PARAM, _c.SCTP_EVENTS,
     _c.SCTP_I_WANT_MAPPED_V4_ADDR, _c.SCTP_MAXSEG, _c.SCTP_STATUS, _c.SCTP_GET_PEER_ADDR_INFO,
     _c.SCTP_AUTH_ACTIVE_KEY, _c.SCTP_PEER_AUTH_CHUNKS, _c.SCTP_LOCAL_AUTH_CHUNKS,
@@ -189,7 +190,8 @@ def _sendv_items(info: Any, infotype: int) -> list[_ancillary.Item]:
 
 # ------------------------------------------------------------------ libsctp's functions
 
-def sctp_sendmsg(sock: Any, msg: Any, to: _Address | None = None, ppid: int = 0, flags: int = 0, stream_no: int = 0,
+def sctp_sendmsg(sock: Any, msg: Any, to: _Address | None = None, ppid: int = 0, flags: int = 0,
+                 stream_no: int = 0,
                  timetolive: int = 0, context: int = 0) -> int:
     """Send one message on a stream; its length.  See socket.sctp_sendmsg."""
     return sock.sctp_sendmsg(msg, to, ppid, flags, stream_no, timetolive, context)  # type: ignore[no-any-return]
@@ -264,6 +266,6 @@ def sctp_opt_info(sock: Any, assoc_id: int, opt: int, arg: Any) -> bytes:
     return sock.sctp_opt_info(assoc_id, opt, arg)  # type: ignore[no-any-return]
 
 
-__all__ = sorted(  # noqa: PLE0605
+__all__ = sorted(
     {name for name in _stdlib.__all__ if name in globals()} | set(_constants.__all__) | set(_structs.__all__)
     | {"socket", "SocketType"} | {name for name in list(globals()) if name.startswith("sctp_")})

@@ -119,7 +119,8 @@ class Stack:
                 self.carrier("listen", version)
             except OSError as problem:
                 # A wildcard that would take both takes what the host has.
-                if ipv6 is not None or not version or problem.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                missing = problem.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+                if ipv6 is not None or not version or not missing:
                     raise
 
     # ------------------------------------------------------------------ the port table
@@ -155,8 +156,9 @@ class Stack:
         raise error(errno.EADDRINUSE, "no free dynamic SCTP port")
 
     def conflict(self, claim: Claim) -> bool:
-        """Whether another socket, or an association that outlives its socket, keeps this one from the port."""
-        others = [other for other in self.claims.get(claim.port, ()) if other is not claim and claim.overlaps(other)]
+        """Whether another socket, or an association that outlives its socket, keeps it from the port."""
+        others = [other for other in self.claims.get(claim.port, ())
+                  if other is not claim and claim.overlaps(other)]
         if any(other.listening or not (other.reuse and claim.reuse) for other in others):
             return True
         return not claim.reuse and not others and any(
@@ -170,7 +172,7 @@ class Stack:
     # ------------------------------------------------------------------ the end
 
     def drain(self, timeout: float) -> bool:
-        """Close every socket and let their associations end; False if some had not after `timeout` seconds."""
+        """Close every socket and let their associations end; False if not all had in `timeout` seconds."""
         for sock in list(self.sockets):
             sock._close()
         self.engine.pump()
@@ -178,7 +180,7 @@ class Stack:
 
 
 def check_local(host: str, port: int, ipv6: bool) -> None:
-    """EADDRNOTAVAIL unless the address is this host's, EACCES if the port wants a privilege: the system is asked."""
+    """EADDRNOTAVAIL unless the address is this host's, EACCES if the port is privileged: asks the system."""
     family = _socket.AF_INET6 if ":" in host or (is_wildcard(host) and ipv6) else _socket.AF_INET
     with _socket.socket(family, _socket.SOCK_DGRAM) as probe:
         try:

@@ -25,7 +25,8 @@ _TYPES: dict[str, Any] = {
 class _Layout(type(ctypes.Structure)):  # type: ignore[misc]
     """Makes `_fields_` from a declaration as C has it: "type name; type name"."""
 
-    def __new__(meta, name: str, bases: Any, namespace: dict[str, Any], layout: str = "", packed: bool = False) -> Any:
+    def __new__(meta, name: str, bases: Any, namespace: dict[str, Any], layout: str = "",
+                packed: bool = False) -> Any:
         if packed:
             namespace["_pack_"] = 1
             namespace["_layout_"] = "ms"  # Python 3.14 asks for it; the same on every platform when packed
@@ -92,7 +93,8 @@ class sockaddr_storage(Struct, layout="u16 ss_family; u8 _data[118]; u64 _align"
     def of(cls, address: tuple[Any, ...] | None, family: int = 0) -> sockaddr_storage:
         """From an address tuple of the socket module with a numeric host; the family is taken from the host
         unless given.  ValueError if it is no address."""
-        return cls() if address is None else cls.from_buffer_copy(pack_sockaddr(address, family).ljust(128, b"\0"))
+        return cls() if address is None else cls.from_buffer_copy(
+            pack_sockaddr(address, family).ljust(128, b"\0"))
 
     @property
     def address(self) -> tuple[Any, ...] | None:
@@ -133,7 +135,7 @@ def unpack_sockaddr(data: bytes) -> tuple[Any, ...] | None:
 
 
 def unpack_sockaddrs(data: bytes) -> list[tuple[Any, ...]]:
-    """The addresses of a packed list, each only as long as its family.  ValueError if it does not come out."""
+    """The addresses of a packed list, each only as long as its family.  ValueError if that fails."""
     addresses = []
     while data:
         address = unpack_sockaddr(data)
@@ -156,7 +158,8 @@ class sctp_sndrcvinfo(Struct, layout="""u16 sinfo_stream; u16 sinfo_ssn; u16 sin
     """5.3.2, SCTP_SNDRCV; sinfo_ppid is four opaque bytes."""
 
 
-class sctp_sndinfo(Struct, layout="u16 snd_sid; u16 snd_flags; u32 snd_ppid; u32 snd_context; s32 snd_assoc_id"):
+class sctp_sndinfo(Struct,
+                   layout="u16 snd_sid; u16 snd_flags; u32 snd_ppid; u32 snd_context; s32 snd_assoc_id"):
     """5.3.4, SCTP_SNDINFO."""
 
 
@@ -165,7 +168,8 @@ class sctp_rcvinfo(Struct, layout="""u16 rcv_sid; u16 rcv_ssn; u16 rcv_flags; u3
     """5.3.5, SCTP_RCVINFO."""
 
 
-class sctp_nxtinfo(Struct, layout="u16 nxt_sid; u16 nxt_flags; u32 nxt_ppid; u32 nxt_length; s32 nxt_assoc_id"):
+class sctp_nxtinfo(Struct,
+                   layout="u16 nxt_sid; u16 nxt_flags; u32 nxt_ppid; u32 nxt_length; s32 nxt_assoc_id"):
     """5.3.6, SCTP_NXTINFO."""
 
 
@@ -183,12 +187,14 @@ class sctp_tlv(Struct, layout="u16 sn_type; u16 sn_flags; u32 sn_length"):
     """The header that every notification begins with."""
 
 
-class sctp_assoc_change(Struct, layout="""u16 sac_type; u16 sac_flags; u32 sac_length; u16 sac_state; u16 sac_error;
+class sctp_assoc_change(Struct, layout="""u16 sac_type; u16 sac_flags; u32 sac_length; u16 sac_state;
+        u16 sac_error;
         u16 sac_outbound_streams; u16 sac_inbound_streams; s32 sac_assoc_id"""):
     """6.1.1; sac_error is in network byte order; tail: the body of the ABORT chunk."""
 
 
-class sctp_paddr_change(Struct, layout="""u16 spc_type; u16 spc_flags; u32 spc_length; sockaddr_storage spc_aaddr;
+class sctp_paddr_change(Struct, layout="""u16 spc_type; u16 spc_flags; u32 spc_length;
+        sockaddr_storage spc_aaddr;
         s32 spc_state; s32 spc_error; s32 spc_assoc_id""", packed=True):
     """6.1.2."""
 
@@ -212,12 +218,14 @@ class sctp_shutdown_event(Struct, layout="u16 sse_type; u16 sse_flags; u32 sse_l
     """6.1.5."""
 
 
-class sctp_adaptation_event(Struct, layout="""u16 sai_type; u16 sai_flags; u32 sai_length; u32 sai_adaptation_ind;
+class sctp_adaptation_event(Struct, layout="""u16 sai_type; u16 sai_flags; u32 sai_length;
+        u32 sai_adaptation_ind;
         s32 sai_assoc_id"""):
     """6.1.6."""
 
 
-class sctp_pdapi_event(Struct, layout="""u16 pdapi_type; u16 pdapi_flags; u32 pdapi_length; u32 pdapi_indication;
+class sctp_pdapi_event(Struct, layout="""u16 pdapi_type; u16 pdapi_flags; u32 pdapi_length;
+        u32 pdapi_indication;
         s32 pdapi_assoc_id; u32 pdapi_stream; u32 pdapi_seq"""):
     """6.1.7."""
 
@@ -227,7 +235,8 @@ class sctp_authkey_event(Struct, layout="""u16 auth_type; u16 auth_flags; u32 au
     """6.1.8."""
 
 
-class sctp_sender_dry_event(Struct, layout="""u16 sender_dry_type; u16 sender_dry_flags; u32 sender_dry_length;
+class sctp_sender_dry_event(Struct, layout="""u16 sender_dry_type; u16 sender_dry_flags;
+        u32 sender_dry_length;
         s32 sender_dry_assoc_id"""):
     """6.1.9."""
 
@@ -237,17 +246,20 @@ class sctp_stream_reset_event(Struct, layout="""u16 strreset_type; u16 strreset_
     """RFC 6525 6.1.1; tail: the stream numbers, u16 each."""
 
 
-class sctp_assoc_reset_event(Struct, layout="""u16 assocreset_type; u16 assocreset_flags; u32 assocreset_length;
+class sctp_assoc_reset_event(Struct, layout="""u16 assocreset_type; u16 assocreset_flags;
+        u32 assocreset_length;
         s32 assocreset_assoc_id; u32 assocreset_local_tsn; u32 assocreset_remote_tsn"""):
     """RFC 6525 6.1.2."""
 
 
-class sctp_stream_change_event(Struct, layout="""u16 strchange_type; u16 strchange_flags; u32 strchange_length;
+class sctp_stream_change_event(Struct, layout="""u16 strchange_type; u16 strchange_flags;
+        u32 strchange_length;
         s32 strchange_assoc_id; u16 strchange_instrms; u16 strchange_outstrms"""):
     """RFC 6525 6.1.3."""
 
 
-class sctp_event_subscribe(Struct, layout="""u8 sctp_data_io_event; u8 sctp_association_event; u8 sctp_address_event;
+class sctp_event_subscribe(Struct, layout="""u8 sctp_data_io_event; u8 sctp_association_event;
+        u8 sctp_address_event;
         u8 sctp_send_failure_event; u8 sctp_peer_error_event; u8 sctp_shutdown_event;
         u8 sctp_partial_delivery_event; u8 sctp_adaptation_layer_event; u8 sctp_authentication_event;
         u8 sctp_sender_dry_event; u8 sctp_stream_reset_event; u8 sctp_assoc_reset_event;
@@ -266,7 +278,8 @@ class sctp_rtoinfo(Struct, layout="s32 srto_assoc_id; u32 srto_initial; u32 srto
 
 
 class sctp_assocparams(Struct, layout="""s32 sasoc_assoc_id; u16 sasoc_asocmaxrxt;
-        u16 sasoc_number_peer_destinations; u32 sasoc_peer_rwnd; u32 sasoc_local_rwnd; u32 sasoc_cookie_life"""):
+        u16 sasoc_number_peer_destinations; u32 sasoc_peer_rwnd; u32 sasoc_local_rwnd;
+        u32 sasoc_cookie_life"""):
     """8.1.2, SCTP_ASSOCINFO; bytes, milliseconds."""
 
 
@@ -283,7 +296,8 @@ class sctp_setadaptation(Struct, layout="u32 ssb_adaptation_ind"):
 
 
 class sctp_paddrparams(Struct, layout="""s32 spp_assoc_id; sockaddr_storage spp_address; u32 spp_hbinterval;
-        u16 spp_pathmaxrxt; u32 spp_pathmtu; u32 spp_sackdelay; u32 spp_flags; u32 spp_ipv6_flowlabel; u8 spp_dscp;
+        u16 spp_pathmaxrxt; u32 spp_pathmtu; u32 spp_sackdelay; u32 spp_flags; u32 spp_ipv6_flowlabel;
+        u8 spp_dscp;
         u8 _padding""", packed=True):
     """8.1.12, SCTP_PEER_ADDR_PARAMS; milliseconds."""
 
@@ -343,7 +357,8 @@ class sctp_getaddrs(Struct, layout="s32 assoc_id; u32 addr_num"):
     """Linux: behind sctp_getpaddrs; tail: the packed addresses."""
 
 
-class sctp_assoc_stats(Struct, layout="""s32 sas_assoc_id; sockaddr_storage sas_obs_rto_ipaddr; u64 sas_maxrto;
+class sctp_assoc_stats(Struct, layout="""s32 sas_assoc_id; sockaddr_storage sas_obs_rto_ipaddr;
+        u64 sas_maxrto;
         u64 sas_isacks; u64 sas_osacks; u64 sas_opackets; u64 sas_ipackets; u64 sas_rtxchunks;
         u64 sas_outofseqtsns; u64 sas_idupchunks; u64 sas_gapcnt; u64 sas_ouodchunks; u64 sas_iuodchunks;
         u64 sas_oodchunks; u64 sas_iodchunks; u64 sas_octrlchunks; u64 sas_ictrlchunks"""):
