@@ -27,6 +27,7 @@ cdef class SocketBase:
     cdef public uint16_t default_stream
     cdef public uint32_t default_flags, default_ppid, default_context, default_timetolive
     cdef public bint disable_fragments
+    cdef public object peer                  # its address as getpeername() shows it, once that is known
     cdef bytes notification                  # the encoded one at the head of the queue, once it was looked at
     cdef bint end_of_record                  # the last read took, or saw, the end of its message
 

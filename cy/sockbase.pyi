@@ -23,6 +23,7 @@ class SocketBase:
     default_context: int
     default_timetolive: int
     disable_fragments: bool
+    peer: tuple[Any, ...] | None
     def send(self, data: Any, flags: int = 0) -> int: ...
     def sendall(self, data: Any, flags: int = 0) -> None: ...
     def sctp_sendmsg(

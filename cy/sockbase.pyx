@@ -233,7 +233,9 @@ cdef class SocketBase:
             info.cumtsn = record.cumulative_tsn
             info.assoc_id = association.assoc_id
         data = self.read(record, size, flags & MSG_PEEK)
-        return (data, self._source(association), self._sndrcvinfo((<char *>&info)[:sizeof(info)]),
+        if self.peer is None:
+            self._source(association)
+        return (data, self.peer, self._sndrcvinfo((<char *>&info)[:sizeof(info)]),
                 (MSG_EOR if self.end_of_record else 0) | (0 if is_data else MSG_NOTIFICATION))
 
     def _receive(self, Py_ssize_t size, int flags):

@@ -51,8 +51,8 @@ def resolve(family: int, host: str) -> str:
     if host == "<broadcast>" and family == _socket.AF_INET:
         return "255.255.255.255"
     try:
-        _socket.inet_pton(family, host)
-        return unmapped(host)
+        packed = _socket.inet_pton(family, host)
+        return _socket.inet_ntop(family, packed) if family == _socket.AF_INET else unmapped(host)
     except OSError:
         pass
     found: Any = getaddrinfo(host, 0, family, _socket.SOCK_DGRAM)[0][4]

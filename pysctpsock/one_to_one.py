@@ -51,7 +51,6 @@ class SctpSocket(SocketBase):
         self._timeout = _socket.getdefaulttimeout()
         self._listener: Any = None
         self._claim: Claim | None = None
-        self._peer: Address | None = None  # as getpeername() shows it
         self._error_taken = False
         self._read_ended = False  # SHUT_RD, or the association was gone before it was accepted
         self._orphaned = False
@@ -175,9 +174,9 @@ class SctpSocket(SocketBase):
 
     def _source(self, association: Any) -> Address | None:
         """Where a message or notification came from."""
-        if self._peer is None and association is not None:
-            self._peer = self.shown_address(association.peer_host, association.peer_port)
-        return self._peer
+        if self.peer is None and association is not None:
+            self.peer = self.shown_address(association.peer_host, association.peer_port)
+        return self.peer
 
     def _ip_version(self, host: str) -> bool | None:
         """True: IPv6, False: IPv4, None: both, by the family and the host (a wildcard: "")."""
@@ -335,7 +334,7 @@ class SctpSocket(SocketBase):
             options.apply_initmsg(parameters, init)
         udp_port = parameters.remote_udp_port or self._stack.configuration.udp_port
         carrier = self._stack.carrier("connect", ipv6)
-        self._peer = None
+        self.peer = None
         self._error_taken = False
         self.association = association = self._stack.endpoint.connect(
             self.user, claim.host, claim.port, host, port, udp_port, carrier.index, parameters,
@@ -485,8 +484,7 @@ class SctpSocket(SocketBase):
     def _encode(self, kind: int, fields: tuple[Any, ...]) -> bytes:
         return notifications.encode(kind, fields, self._family, self.mapped_v4)
 
-    def _sndrcvinfo(self, data: bytes) -> Any:
-        return structs.sctp_sndrcvinfo.from_buffer_copy(data)
+    _sndrcvinfo = structs.sctp_sndrcvinfo.from_buffer_copy
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Address | None]:
         """As recv(), with the peer's address."""

@@ -182,6 +182,8 @@ class Stack:
 
 def check_local(host: str, port: int, ipv6: bool) -> None:
     """EADDRNOTAVAIL unless the address is this host's, EACCES if the port is privileged: asks the system."""
+    if is_wildcard(host) and not 0 < port < 1024:
+        return
     family = _socket.AF_INET6 if ":" in host or (is_wildcard(host) and ipv6) else _socket.AF_INET
     with _socket.socket(family, _socket.SOCK_DGRAM) as probe:
         try:

@@ -1,0 +1,96 @@
+"""The daytime demo: the examples and the command, as processes (cases 162 and 163)."""
+import calendar
+import re
+import subprocess
+import sys
+import time
+
+import processes
+
+from pysctpsock.cli import free_udp_port
+
+DAYTIME = processes.ROOT / "examples" / "daytime"
+
+
+def check_times(output, before):
+    """(Local) and (GMT  ) lines that tell a time between `before` and now."""
+    local = re.search(r"^\(Local\) (.+)$", output, re.MULTILINE)
+    gmt = re.search(r"^\(GMT  \) (.+)$", output, re.MULTILINE)
+    assert local, output
+    assert gmt, output
+    for told in (time.mktime(time.strptime(local[1])), calendar.timegm(time.strptime(gmt[1]))):
+        assert int(before) <= told <= time.time(), output
+
+
+def test_examples():
+    """Server and client as in C; three clients one after the other."""
+    udp_port = free_udp_port()
+    with processes.start([DAYTIME / "server.py"], udp_port) as server:
+        try:
+            processes.wait_for_udp_port(udp_port, server)
+            for _ in range(3):
+                before = time.time()
+                client = processes.run([DAYTIME / "client.py"], udp_port)
+                assert client.returncode == 0, client.stderr
+                assert client.stderr == ""
+                check_times(client.stdout, before)
+                assert re.fullmatch(r"\(Local\) .+\n\n\n\(GMT  \) .+\n\n\n", client.stdout)
+            assert server.poll() is None
+        finally:
+            server.terminate()
+
+
+def test_client_without_server():
+    """ICMP says at once that nobody is there."""
+    client = processes.run([DAYTIME / "client.py"], free_udp_port())
+    assert client.returncode == 1
+    assert "ConnectionRefusedError" in client.stderr
+
+
+def test_command():
+    """`pysctpsock daytime`: the times, then the facts of the association; status 0."""
+    before = time.time()
+    done = processes.run(["-m", "pysctpsock", "daytime"], free_udp_port())
+    assert (done.returncode, done.stderr) == (0, "")
+    check_times(done.stdout, before)
+    lines = dict(re.findall(r"^(association|streams|UDP ports|packets) +(.+)$", done.stdout, re.MULTILINE))
+    assert re.fullmatch(r"127\.0\.0\.1:\d+ -> 127\.0\.0\.1:19000, SCTP ports", lines["association"])
+    assert lines["streams"] == "5 in, 5 out"
+    assert re.fullmatch(r"\d+ here, \d+ there", lines["UDP ports"])
+    packets_in, packets_out = map(int, re.fullmatch(r"(\d+) in, (\d+) out", lines["packets"]).groups())
+    assert 4 <= packets_in < 20  # INIT ACK, COOKIE ACK, DATA, SHUTDOWN
+    assert 4 <= packets_out < 20
+
+
+def test_command_several_times_side_by_side():
+    """No port is fought for; --count asks again."""
+    commands = [subprocess.Popen([sys.executable, "-m", "pysctpsock", "daytime", "--count", "2"], text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    for command in commands:
+        output, errors = command.communicate(timeout=processes.PATIENCE)
+        assert (command.returncode, errors) == (0, "")
+        assert output.count("(Local)") == output.count("(GMT  )") == 2
+
+
+def test_command_server_and_client():
+    udp_port = free_udp_port()
+    with processes.start(["-m", "pysctpsock", "daytime", "--server", "--count", "1"], udp_port) as server:
+        assert server.stdout.readline() == "listening on SCTP port 19000\n"
+        before = time.time()
+        client = processes.run(["-m", "pysctpsock", "daytime", "--client", "localhost"], udp_port)
+        assert (client.returncode, client.stderr) == (0, "")
+        check_times(client.stdout, before)
+        assert server.wait(processes.PATIENCE) == 0
+
+
+def test_command_when_the_udp_port_is_taken():
+    """A clear message, no traceback."""
+    udp_port = free_udp_port()
+    with processes.start([DAYTIME / "server.py"], udp_port) as server:
+        try:
+            processes.wait_for_udp_port(udp_port, server)
+            done = processes.run(["-m", "pysctpsock", "daytime", "--server"], udp_port)
+            assert done.returncode == 1
+            assert re.fullmatch(r"pysctpsock: .*Address already in use.*UDP port \d+.*\n", done.stderr)
+        finally:
+            server.terminate()

@@ -1,0 +1,55 @@
+"""The command line (pysctpsock.cli)."""
+import errno
+import os
+
+import pytest
+
+from pysctpsock import __version__, cli
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"pysctpsock {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["nonsense"], ["daytime", "--port", "0"], ["daytime", "--port", "65536"], ["daytime", "--port", "x"],
+    ["daytime", "--count", "0"], ["daytime", "--server", "--client", "localhost"], ["daytime", "--client"],
+])
+def test_wrong_arguments(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: pysctpsock" in capsys.readouterr().err
+
+
+def test_defaults():
+    options = cli.parser().parse_args(["daytime"])
+    assert (options.port, options.count, options.server, options.client) == (19000, None, False, None)
+    assert options.port > 1023  # no privilege
+
+
+def test_doctor(capsys):
+    """One fact a line; every name is there, whatever the machine can do."""
+    assert cli.main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name in ("pysctpsock", "Python", "gevent", "system", "kernel SCTP", "raw IP", "UDP over IPv4"):
+        assert any(line.startswith(name) for line in lines), name
+    assert lines[0].split() == ["pysctpsock", __version__]
+
+
+def test_errors_are_told(monkeypatch, capsys):
+    """An OSError ends the command with status 1 and one line, without a traceback."""
+    def fail(options):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+    monkeypatch.setattr(cli, "run_doctor", fail)
+    assert cli.main(["doctor"]) == 1
+    text = os.strerror(errno.EADDRINUSE)
+    assert capsys.readouterr().err == f"pysctpsock: [Errno {errno.EADDRINUSE}] {text}\n"
+
+
+def test_free_udp_port():
+    assert 0 < cli.free_udp_port() <= 65535
