@@ -281,7 +281,7 @@ cdef class Outstanding:
             flight.has_lowest = True
             flight.lowest = tsn
 
-    cdef uint32_t mark_path(self, int path) noexcept nogil:
+    cdef uint32_t mark_path(self, int path, int target) noexcept nogil:
         cdef tsn_t tsn = self.cumulative_tsn_ack + 1
         cdef uint32_t found = 0
         cdef OutChunk *chunk
@@ -289,6 +289,7 @@ cdef class Outstanding:
             chunk = self.chunk(tsn)
             if chunk.state == IN_FLIGHT and chunk.path == path:
                 self.mark(chunk, tsn)
+                chunk.path = <uint8_t>target
                 found += 1
             tsn += 1
         self.flights[path].has_lowest = False

@@ -53,10 +53,12 @@ cdef class Tcb(Schedulable):
     cdef readonly bint ended                 # the TCB is deleted: the endpoint no longer knows it
     cdef readonly bint detached              # the user closed; a graceful end goes on behind
 
-    cdef readonly list paths                 # of Path
+    cdef readonly list paths                 # of Path, by Path.index
+    cdef list local_addresses                # 16 bytes each: announced in INIT and INIT ACK; empty: only the source
     cdef list keys                           # under which the endpoint finds it by address
     cdef Path primary
     cdef Path reply_path                     # where the last DATA came from: SACKs go there (6.4)
+    cdef Path packet_path                    # where the packet being processed came from
     cdef uint32_t error_count                # 8.1, all paths together
     cdef TimerTable timers
     cdef uint32_t retransmissions            # of INIT, COOKIE ECHO, SHUTDOWN or SHUTDOWN ACK in a row
@@ -71,6 +73,7 @@ cdef class Tcb(Schedulable):
     cdef bint fast_retransmit_now            # 7.2.4 rule 3: one packet of marked chunks, whatever cwnd says
     cdef bint timeout_retransmit_now         # 6.3.3 rule E3: one packet of the earliest chunks
     cdef list control                        # encoded control chunks that wait for the next packet
+    cdef bint heartbeats_due                 # some path has chunks of its own to send
     cdef bytes cookie_echo                   # kept for retransmission in COOKIE-ECHOED
     cdef bytes init_chunk
     cdef bint cookie_echo_due

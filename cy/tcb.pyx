@@ -31,6 +31,7 @@ cdef class Tcb(Schedulable):
     def __init__(self):
         self.state = CLOSED
         self.paths = []
+        self.local_addresses = []
         self.keys = []
         self.control = []
         self.causes = []
