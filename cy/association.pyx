@@ -73,6 +73,7 @@ cdef int on_shutdown_chunk(Tcb t, const ChunkView *chunk, int64_t now) except -1
     if not get_shutdown(chunk, &cumulative_tsn_ack):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
+    t.reply_path = t.packet_path
     take_cumulative_ack(t, cumulative_tsn_ack, now)
     if t.ended:
         return 0

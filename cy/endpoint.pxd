@@ -28,7 +28,7 @@ cdef class Listener:
     cdef readonly uint16_t port
     cdef public int backlog
     cdef readonly object pending             # deque of Association
-    cdef Address address
+    cdef list addresses                      # 16 bytes each; empty: any
     cdef Endpoint endpoint
 
 

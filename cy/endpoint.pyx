@@ -28,7 +28,7 @@ from .proto cimport (
 )
 from .setup cimport (
     ACTION_COLLISION, ACTION_DUPLICATE, ACTION_LATE, ACTION_RESTART, acknowledge_cookie, answer_init,
-    begin_from_cookie, check_init, collide, cookie_action, make_init_ack, restart, start_association,
+    begin_from_cookie, check_init, collide, cookie_action, listed_addresses, make_init_ack, restart, start_association,
 )
 from .tcb cimport Shared
 from .teardown cimport CANT_STR_ASSOC, COMM_LOST, delete_tcb
@@ -50,6 +50,17 @@ cdef enum:
 cdef bytes SHUTDOWN_COMPLETE_REFLECTED = make_chunk(SHUTDOWN_COMPLETE, FLAG_T, b"")
 cdef bytes ABORT_REFLECTED = make_abort(True, [])
 cdef list DROP_NAMES = [reason.name.removeprefix("DROP_").lower() for reason in DropReason]
+
+
+cdef list packed_addresses(hosts):
+    """Host names of one or several addresses as 16 bytes each; wildcards give none.  ValueError as address_from_host."""
+    cdef Address address
+    cdef list packed = []
+    for host in [hosts] if isinstance(hosts, str) else hosts:
+        if host not in ("", "0.0.0.0", "::"):
+            address_from_host(host, &address)
+            packed.append((<const char *>address.ip)[:16])
+    return packed
 
 
 cdef class Listener:
@@ -142,16 +153,16 @@ cdef class Endpoint:
             return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
         association.packets_in += 1
         association.bytes_in += length
+        association.packet_path = path if path is not None else association.primary
         if path is not None:
             path.packets_received += 1
             path.route.remote_udp_port = route.remote_udp_port       # 6951-5-03: the tag is right
             path.route.carrier = route.carrier
-            association.reply_path = path
         association.handle_packet(chunks, length - COMMON_HEADER, route, now)
         if association.ended:
             self.bury()
-        elif path is None:
-            self.register_addresses(association)         # INIT ACK came from another address of the peer
+        elif len(association.keys) != len(association.paths) or path is None:
+            self.register_addresses(association)         # the INIT ACK named them, or came from another one
         return 0
 
     cdef bint is_alone(self, const uint8_t *chunks, uint32_t length) noexcept:
@@ -186,6 +197,7 @@ cdef class Endpoint:
                 or first == SHUTDOWN_COMPLETE and chunks[1] & FLAG_T and tag == association.peer_tag
                 and association.state == SHUTDOWN_ACK_SENT and self.is_alone(chunks, length - COMMON_HEADER)):
             association.packets_in += 1
+            association.packet_path = association.path_of(&route.remote)
             return association.handle_packet(chunks, length - COMMON_HEADER, route, now)
         if first == SHUTDOWN_ACK and association.state <= COOKIE_ECHOED:
             return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
@@ -285,9 +297,10 @@ cdef class Endpoint:
         cookie.outbound_streams = min(listener.parameters.outbound_streams, init.inbound_streams)
         cookie.inbound_streams = min(listener.parameters.inbound_streams, init.outbound_streams)
         cookie.route = route[0]
+        cookie.peer_addresses = listed_addresses(&parameters, route)
         emit(self.outbox, route, port, peer_port, init.initiate_tag,
              make_init_ack(self.jar, cookie, &parameters, listener.parameters.receive_buffer,
-                           cookie.outbound_streams, listener.parameters.inbound_streams))
+                           cookie.outbound_streams, listener.parameters.inbound_streams, listener.addresses))
         return 0
 
     cdef int receive_cookie_echo(self, const uint8_t *packet, uint32_t length, const Route *route,
@@ -306,7 +319,9 @@ cdef class Endpoint:
         if verdict == COOKIE_FORGED:
             return self.drop(DROP_COOKIE_MAC)
         if (cookie.local_port != get16(packet + 2) or cookie.peer_port != get16(packet)
-                or cookie.local_tag != get32(packet + 4) or not same_ip(&cookie.route.remote, &route.remote)):
+                or cookie.local_tag != get32(packet + 4)
+                or not (same_ip(&cookie.route.remote, &route.remote)
+                        or (<const char *>route.remote.ip)[:16] in cookie.peer_addresses)):
             return self.drop(DROP_COOKIE_MISMATCH)
         association = self.by_address.get(self.key(&route.remote, cookie.peer_port, cookie.local_port))
         action = cookie_action(association, cookie) if association is not None else ACTION_RESTART
@@ -322,6 +337,7 @@ cdef class Endpoint:
             return 0
         association.packets_in += 1
         association.bytes_in += length
+        association.packet_path = association.path_of(&route.remote) or association.primary
         return association.handle_packet(cursor.position, <uint32_t>(cursor.end - cursor.position), route, now)
 
     cdef Association accept_cookie(self, const uint8_t *packet, StateCookie cookie, const Route *route,
@@ -337,6 +353,7 @@ cdef class Endpoint:
         user = SctpUser(self.ready_list)
         user.event_mask = listener.user.event_mask
         association = self.new_association(user, cookie.local_port, cookie.peer_port, listener.parameters)
+        association.local_addresses = listener.addresses
         begin_from_cookie(association, cookie, route, now)
         self.register(association)
         listener.pending.append(association)
@@ -358,6 +375,7 @@ cdef class Endpoint:
         elif action == ACTION_RESTART:
             self.by_tag.remove(association.local_tag)
             restart(association, cookie, route, now)
+            self.register_addresses(association)
             self.by_tag.add(association.local_tag, association)
         else:                                            # C, or not in the table
             self.drop(DROP_COOKIE_MISMATCH)
@@ -378,9 +396,9 @@ cdef class Endpoint:
     cdef Listener listener_for(self, const Address *local, uint16_t port):
         cdef Listener listener, wildcard = None
         for listener in self.listeners.get(port, ()):
-            if is_unspecified(&listener.address):
+            if not listener.addresses:
                 wildcard = listener
-            elif same_ip(&listener.address, local):
+            elif (<const char *>local.ip)[:16] in listener.addresses:
                 return listener
         return wildcard
 
@@ -498,15 +516,16 @@ cdef class Endpoint:
 
     # ------------------------------------------------------------------ Python face: users, tests, tools
 
-    def listen(self, SctpUser user not None, str host, int port, int backlog,
+    def listen(self, SctpUser user not None, host, int port, int backlog,
                ProtocolParameters parameters=None) -> Listener:
-        """Accept associations at `port` (1 to 65535) of `host` ("" or a wildcard address: any)."""
+        """Accept associations at `port` (1 to 65535) of `host` ("" or a wildcard address: any).
+
+        `host` may be a list: the INIT ACK then announces these addresses to the peer.
+        """
         cdef Listener listener = Listener()
         if not 0 < port <= 65535:
             raise ValueError(f"port {port} is not in 1..65535")
-        memset(&listener.address, 0, sizeof(Address))
-        if host not in ("", "0.0.0.0", "::"):
-            address_from_host(host, &listener.address)
+        listener.addresses = packed_addresses(host)
         listener.user = user
         listener.parameters = parameters if parameters is not None else self.parameters
         listener.port = port
@@ -516,28 +535,35 @@ cdef class Endpoint:
         self.listeners.setdefault(port, []).append(listener)
         return listener
 
-    def connect(self, SctpUser user not None, str local_host, int local_port, str host, int port, int udp_port,
+    def connect(self, SctpUser user not None, local_host, int local_port, host, int port, int udp_port,
                 int carrier, ProtocolParameters parameters, int64_t now) -> Association:
         """The ASSOCIATE primitive: begin an association, INIT is queued in the outbox.
 
+        `local_host` and `host` may be lists: own addresses to announce, and addresses of the one peer.
         Raises OSError (EADDRNOTAVAIL) if the same two transport addresses have an association already.
         """
         cdef Association association
         cdef Route route
+        cdef list remote, local
         if not 0 < port <= 65535 or not 0 < local_port <= 65535:
             raise ValueError("ports are 1 to 65535")
+        remote = packed_addresses(host)
+        local = packed_addresses(local_host)
+        if not remote:
+            raise ValueError("no address to connect to")
         memset(&route, 0, sizeof(Route))
-        address_from_host(host, &route.remote)
-        if local_host not in ("", "0.0.0.0", "::"):
-            address_from_host(local_host, &route.local)
+        address_from_host(host if isinstance(host, str) else host[0], &route.remote)
+        if len(local) == 1:
+            address_from_host(local_host if isinstance(local_host, str) else local_host[0], &route.local)
         route.remote_udp_port = udp_port
         route.carrier = carrier
         self.bury()
-        if self.key(&route.remote, port, local_port) in self.by_address:
+        if any((ip, route.remote.scope_id, port, local_port) in self.by_address for ip in remote):
             raise OSError(errno.EADDRNOTAVAIL, "an association between these transport addresses exists")
         association = self.new_association(user, local_port, port,
                                            parameters if parameters is not None else self.parameters)
-        start_association(association, &route, now)
+        association.local_addresses = local
+        start_association(association, &route, remote[1:], now)
         self.register(association)
         return association
 

@@ -36,6 +36,7 @@ cdef struct Flight:              # what is outstanding on one path, and what the
     uint32_t bytes               # flightsize: chunk headers and padding included
     uint32_t newly_acked         # by the SACK being processed, in the same measure
     uint32_t bytes_before        # flightsize before it
+    bint lost                    # miss reports marked chunks of the path
     bint lowest_acked            # the earliest outstanding TSN of the path was acknowledged
     bint has_lowest
     tsn_t lowest                 # the earliest outstanding TSN, if has_lowest

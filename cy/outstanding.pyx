@@ -136,6 +136,7 @@ cdef class Outstanding:
             flight.newly_acked = 0
             flight.bytes_before = flight.bytes
             flight.lowest_acked = False
+            flight.lost = False
             flight.rtt = -1
         self.any_newly_acked = False
 
@@ -239,6 +240,7 @@ cdef class Outstanding:
                 chunk.miss_reports += 1
                 if chunk.miss_reports >= MISS_THRESHOLD:
                     chunk.fast_retransmitted = True
+                    self.flights[chunk.path].lost = True
                     self.mark(chunk, tsn)
                     found += 1
             tsn += 1

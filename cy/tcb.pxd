@@ -54,6 +54,7 @@ cdef class Tcb(Schedulable):
     cdef readonly bint detached              # the user closed; a graceful end goes on behind
 
     cdef readonly list paths                 # of Path, by Path.index
+    cdef Py_ssize_t given_addresses          # how many of the paths the user named: INITs go round them
     cdef list local_addresses                # 16 bytes each: announced in INIT and INIT ACK; empty: only the source
     cdef list keys                           # under which the endpoint finds it by address
     cdef Path primary

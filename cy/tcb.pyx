@@ -32,6 +32,7 @@ cdef class Tcb(Schedulable):
         self.state = CLOSED
         self.paths = []
         self.local_addresses = []
+        self.given_addresses = 1
         self.keys = []
         self.control = []
         self.causes = []

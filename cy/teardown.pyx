@@ -127,7 +127,6 @@ cdef int answer_data_in_shutdown_sent(Tcb t, int64_t now) except -1:
 cdef int on_t2(Tcb t, int64_t now) except -1:
     """T2-shutdown expired: SHUTDOWN or SHUTDOWN ACK again, up to Association.Max.Retrans times."""
     t.retransmissions += 1
-    t.primary.error_count += 1
     if t.retransmissions > t.parameters.association_max_retrans:
         return delete_tcb(t, ETIMEDOUT, COMM_LOST)
     t.back_off = min(2 * t.back_off, t.parameters.rto_max)

@@ -7,8 +7,8 @@ from .chunks cimport (
     DataView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_sack, make_chunk, make_tlv,
 )
 from .outstanding cimport SACK_LIES, SACK_OLD, Flight
-from .path cimport Path
-from .pathmgmt cimport clear_errors, count_error
+from .path cimport PATH_UNCONFIRMED, Path
+from .pathmgmt cimport RECEIVED_SACK, clear_errors, count_error, other_path
 from .proto cimport (
     DATA_I, DROP_DUPLICATE_DATA, DROP_MALFORMED_CHUNK, DROP_OLD_SACK, DROP_OUTSIDE_WINDOW,
     PROTOCOL_VIOLATION, SHUTDOWN_SENT,
@@ -43,6 +43,7 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         return abort_association(t, [cause_no_user_data(data.tsn)], ECONNABORTED)
     t.data_chunks_in += 1
     t.packet_has_data = True
+    t.reply_path = t.packet_path             # 9260-6.4-02
     if data.flags & DATA_I or t.tsn_map.has_gaps():
         t.sack_due = True                    # 9260-6.2-07, 6.7-01
     if t.receive_buffer_full() and tsn_lt(t.tsn_map.highest_tsn, data.tsn):
@@ -178,7 +179,8 @@ cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
                 rto_sample(&path.rto, now - flight.timed_at, t.parameters)
             # 9260-7.2.4-05: growth before the loss that the same SACK may report
             path.cc.on_acknowledged(flight.newly_acked, flight.bytes_before, flight.bytes, was_fast_recovery)
-            clear_errors(t, path)
+            if path.state != PATH_UNCONFIRMED:
+                clear_errors(t, path, RECEIVED_SACK)
         if flight.bytes == 0:
             path.stop_t3()                   # 6.3.2, R2
         elif flight.lowest_acked or path.t3_deadline == INT64_MAX:
@@ -188,9 +190,12 @@ cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
 
 cdef int lose(Tcb t, int64_t now) except -1:
     """Fast retransmit (7.2.4): chunks were just marked by their third miss report."""
+    cdef Path path
     if t.outstanding.fast_recovery:
         return 0
-    t.primary.cc.on_loss()
+    for path in t.paths:
+        if t.outstanding.flights[path.index].lost:
+            path.cc.on_loss()
     t.outstanding.fast_recovery = True
     t.outstanding.fast_recovery_exit = t.outstanding.next_tsn - 1
     t.fast_retransmit_now = True
@@ -214,7 +219,7 @@ cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
             return 0
     t.sack_since_t3 = False
     in_flight = t.outstanding.data_bytes
-    t.outstanding.mark_path(path.index)
+    t.outstanding.mark_path(path.index, other_path(t, path).index)       # 9260-6.4-03
     t.peer_rwnd += <uint32_t>(in_flight - t.outstanding.data_bytes)      # 9260-6.2.1-01
     t.outstanding.fast_recovery = False
     t.timeout_retransmit_now = True
