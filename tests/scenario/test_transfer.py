@@ -404,13 +404,12 @@ def test_initial_window():
 def test_slow_start_doubles():
     """9260-7.2.1-04: each acknowledged packet opens two while cwnd is at most ssthresh."""
     p = pair(parameters=parameters(heartbeat_enabled=False), link=Link(delay=50 * MILLISECOND))
-    before = p.client.snapshot().get("cwnd", None)
     for _ in range(60):
         p.client.send(bytes(PAYLOAD))
     start = p.network.now
     assert p.until(lambda: len(p.server.messages) == 60)
     rounds = (p.network.now - start) / (100 * MILLISECOND)
-    assert rounds < 6, f"60 packets took {rounds} round trips from cwnd {before}"
+    assert rounds < 6, f"60 packets took {rounds} round trips"
 
 
 def test_zero_window_stops_the_sender_and_is_probed():
@@ -460,7 +459,6 @@ def test_slow_reader():
     p.run_for(10 * SECOND)
     last = [packets.parse(record.packet) for record in p.network.records if record.source == SERVER][-1]
     assert last[SACK].a_rwnd < 1500
-    assert p.client.snapshot()["state"] is not None
     p.network.records.clear()
     now = p.network.now
     p.server.reading = True
