@@ -40,6 +40,7 @@ cdef int ECONNABORTED = errno.ECONNABORTED
 
 cdef enum:
     MOST_CAUSES = 8              # reports in one ERROR (9260-12-01: one small answer for a packet)
+    MOST_CONTROL = 64            # chunks that wait to be sent; no more reports then
     UP = 1 << ESTABLISHED | 1 << SHUTDOWN_PENDING | 1 << SHUTDOWN_RECEIVED
     CLOSING = 1 << SHUTDOWN_SENT | 1 << SHUTDOWN_ACK_SENT
     ANY = 1 << COOKIE_WAIT | 1 << COOKIE_ECHOED | UP | CLOSING
@@ -136,7 +137,8 @@ cdef class Association(Tcb):
             elif not self.skip_unknown(&chunk):
                 break
         if self.causes:
-            self.control.append(make_error(self.causes))
+            if len(self.control) < MOST_CONTROL:
+                self.control.append(make_error(self.causes))
             self.causes = []
         after_packet(self, now)
         if not self.ended:

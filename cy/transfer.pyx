@@ -25,7 +25,9 @@ from .user cimport READABLE, WRITABLE
 from .wire cimport ChunkView
 
 cdef int ECONNABORTED = errno.ECONNABORTED
-cdef int EPROTO = errno.EPROTO
+
+cdef enum:
+    MOST_CAUSES = 8              # reports in one ERROR (9260-12-01)
 
 
 cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
@@ -55,7 +57,8 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     if t.tsn_map.has_gaps():
         t.sack_due = True
     if data.stream_id >= t.inbound_streams:  # 9260-6.5-01: acknowledged, reported, dropped
-        t.causes.append(cause_invalid_stream(data.stream_id))
+        if len(t.causes) < MOST_CAUSES:
+            t.causes.append(cause_invalid_stream(data.stream_id))
         return 0
     queue = t.user.receive_queue
     bytes_before = queue.bytes_queued
