@@ -354,7 +354,19 @@ def leave_by_timeout(p):
 
 
 @pytest.mark.parametrize(
-    "leave", [leave_gracefully, leave_by_abort, leave_unread, leave_unaccepted, leave_by_timeout]
+    "leave",
+    [
+        leave_gracefully,
+        leave_by_abort,
+        leave_unread,
+        pytest.param(
+            leave_unaccepted,
+            marks=pytest.mark.xfail(
+                strict=True, reason="core: Listener.close leaves the unread records of what nobody accepted"
+            ),
+        ),
+        leave_by_timeout,
+    ],
 )
 def test_ended_associations_are_freed(leave):
     """Bounded memory: when both the core and the user let go, nothing holds an association."""
