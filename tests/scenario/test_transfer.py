@@ -360,6 +360,35 @@ def test_t3_sends_one_packet_of_the_earliest():
     assert again[0] == first + 1
 
 
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(
+            100, marks=pytest.mark.xfail(strict=True, reason="core: one packet in flight while cwnd is PMDCS")
+        ),
+        pytest.param(
+            800, marks=pytest.mark.xfail(strict=True, reason="core: one packet in flight while cwnd is PMDCS")
+        ),
+        PAYLOAD,
+    ],
+)
+def test_slow_start_after_t3(size):
+    """9260-7.2.1-02, 9260-7.2.1-04: one packet only until an acknowledgement; then cwnd grows again, whatever
+    the size of the messages is, and no packet has to wait for a delayed SACK after the first ones.
+    """
+    p = pair()
+    link = p.network.link(CLIENT, SERVER)
+    link.up = False
+    for i in range(200):
+        p.client.send(i.to_bytes(2, "big") * (size // 2))
+    p.run_for(500 * MILLISECOND)
+    link.up = True
+    assert p.until(lambda: p.server.messages, limit=5 * SECOND)
+    start = p.network.now
+    assert p.until(lambda: len(p.server.messages) == 200)
+    assert p.network.now - start < SECOND
+
+
 def test_gap_acked_data_is_not_sent_again():
     """9260-6.7-02, 9260-6.3.3-02: after T3 only what is missing goes again."""
     s = sender(nodelay=True)
