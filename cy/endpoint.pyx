@@ -81,6 +81,7 @@ cdef class Listener:
         while self.pending:
             association = self.pending.popleft()
             association.abort(b"", now)
+            association.close(now)
         self.endpoint.bury()
         self.endpoint = None
 
@@ -147,7 +148,7 @@ cdef class Endpoint:
         if chunks[0] == INIT or chunks[0] == INIT_ACK or chunks[0] == SHUTDOWN_COMPLETE:
             if chunks[0] == INIT or not self.is_alone(chunks, length - COMMON_HEADER):
                 return self.drop(DROP_TAG_ZERO if chunks[0] == INIT else DROP_BUNDLED_ALONE)
-        if chunks[0] == ABORT and chunks[1] & FLAG_T:
+        if (chunks[0] == ABORT or chunks[0] == SHUTDOWN_COMPLETE) and chunks[1] & FLAG_T:
             return self.drop(DROP_BAD_TAG)               # 9260-8.5-03: T=1 wants the peer's tag
         if association.state <= COOKIE_ECHOED and chunks[0] == SHUTDOWN_ACK:
             return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06

@@ -31,6 +31,7 @@ cdef class Path:
     cdef readonly CongestionControl cc
     cdef int64_t t3_deadline                 # T3-rtx, INT64_MAX when stopped
     cdef int64_t heartbeat_deadline
+    cdef bint after_timeout                  # T3 expired, nothing was acknowledged since
     cdef int64_t last_sent                   # when DATA last went there
     cdef readonly uint32_t error_count
     cdef list control                        # encoded chunks that are to go on this path and no other

@@ -338,6 +338,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
         return 0
     if init.initiate_tag == 0:               # 9260-3.3.3-03: the TCB goes
         t.drop(DROP_TAG_COLLISION)
+        emit_on(t, t.primary, t.local_tag, make_abort(True, []))
         return delete_tcb(t, ECONNREFUSED, CANT_STR_ASSOC)
     t.peer_tag = init.initiate_tag           # answers below carry it
     causes = check_init(&init, &parameters)

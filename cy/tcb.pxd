@@ -69,6 +69,7 @@ cdef class Tcb(Schedulable):
     cdef readonly SendQueue send_queue
     cdef readonly Outstanding outstanding
     cdef uint32_t peer_rwnd
+    cdef bint probe_outstanding              # the one chunk in flight went out against a shut window
     cdef bint probing                        # one chunk may go although the window is shut
     cdef bint sack_since_t3                  # the peer lives: it acknowledged something since T3 last expired
     cdef bint fast_retransmit_now            # 7.2.4 rule 3: one packet of marked chunks, whatever cwnd says

@@ -8,7 +8,7 @@ from .emit cimport emit_on
 from .path cimport Path
 from .proto cimport (
     CAUSE_NONE, CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED,
-    SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
+    FLAG_T, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
     SHUTDOWN_SENT, STALE_COOKIE, USER_INITIATED_ABORT,
 )
 from .tcb cimport Tcb
@@ -189,6 +189,9 @@ cdef int on_abort(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     cursor.end = chunk.value + chunk.value_length
     if next_tlv(&cursor, &cause) == CURSOR_ITEM:
         t.cause_code = cause.type
+    if t.state == SHUTDOWN_ACK_SENT and chunk.flags & FLAG_T:
+        # The peer has no TCB any more: it had our SHUTDOWN ACK, and only its SHUTDOWN COMPLETE was lost.
+        return delete_tcb(t, 0, SHUTDOWN_COMP)
     return delete_tcb(t, ECONNREFUSED if setting_up else ECONNRESET, CANT_STR_ASSOC if setting_up else COMM_LOST)
 
 

@@ -15,7 +15,7 @@ from .proto cimport (
 )
 from .reasm cimport REASSEMBLY_DELIVERED, REASSEMBLY_VIOLATION
 from .recvq cimport ReceiveQueue
-from .rto cimport rto_back_off, rto_sample
+from .rto cimport rto_back_off, rto_restore, rto_sample
 from .serial cimport tsn_lt, tsn_t
 from .tcb cimport Tcb
 from .teardown cimport SN_SENDER_DRY_EVENT, abort_association, answer_data_in_shutdown_sent, continue_shutdown
@@ -157,6 +157,8 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
             lose(t, now)
         t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
                        if sack.a_rwnd > t.outstanding.data_bytes else 0)
+        if t.probe_outstanding and t.peer_rwnd:
+            recover_probe(t)
     if t.writer_waiting and t.send_queue.bytes_charged <= t.parameters.send_buffer // 2:
         t.writer_waiting = False
         if t.user is not None:
@@ -168,6 +170,19 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
     return 0
 
 
+cdef int recover_probe(Tcb t) except -1:
+    """The window reopened and did not take the probe: it goes again at once, not after its backed-off T3."""
+    cdef Path path
+    t.probe_outstanding = False
+    for path in t.paths:
+        if t.outstanding.mark_path(path.index, path.index):
+            path.stop_t3()
+            rto_restore(&path.rto, t.parameters)
+    t.timeout_retransmit_now = True
+    t.want_transmit()
+    return 0
+
+
 cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
     """Round trips, windows, counters and T3-rtx of each path, by what the SACK did to its flight."""
     cdef Path path
@@ -175,6 +190,8 @@ cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
     for path in t.paths:
         flight = &t.outstanding.flights[path.index]
         if flight.newly_acked:
+            path.after_timeout = False
+            t.probe_outstanding = False
             if flight.rtt == 0:
                 rto_sample(&path.rto, now - flight.timed_at, t.parameters)
             # 9260-7.2.4-05: growth before the loss that the same SACK may report
@@ -212,7 +229,9 @@ cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
             t.probing = True
             t.want_transmit()
         return 0
-    path.cc.on_timeout()
+    if not t.probe_outstanding:              # a shut window is no congestion
+        path.cc.on_timeout()
+        path.after_timeout = True
     if not (t.peer_rwnd == 0 and t.sack_since_t3):       # 9260-6.1-03: a probe that is answered is no error
         count_error(t, path)
         if t.ended:

@@ -234,8 +234,8 @@ cdef bint data_may_go(Tcb t, Path path, Flight *flight, uint32_t limit):
         return False
     if t.outstanding.marked and (t.fast_retransmit_now or t.timeout_retransmit_now):
         return True
-    if path.cc.cwnd <= path.cc.pmdcs and flight.bytes:
-        return False                         # 9260-7.2.1-02: one packet after a T3 expiry
+    if path.after_timeout and flight.bytes:
+        return False                         # 9260-7.2.1-02: one packet until something is acknowledged
     return flight.bytes < limit
 
 
@@ -311,6 +311,7 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
             if outstanding.count() == 0 and path.t3_deadline == INT64_MAX:
                 path.start_t3(now)
             break
+        t.probe_outstanding = size > t.peer_rwnd
         t.probing = False
         flags = message.flags
         if message.taken == 0:

@@ -27,11 +27,6 @@ from net import (
 )
 from packets import COOKIE_ACK, COOKIE_ECHO, INIT, INIT_ACK, STATE_COOKIE
 
-NO_ABORT_FOR_TAG_0 = pytest.mark.xfail(
-    strict=True, reason="core: an INIT ACK with Initiate Tag 0 is not answered by ABORT with T (a SHOULD)"
-)
-
-
 @pytest.fixture
 def net():
     """A server at SERVER:SERVER_PORT and a puppet in the client's place."""
@@ -255,7 +250,7 @@ def test_init_with_the_least_window(net):
 @pytest.mark.parametrize(
     ("fields", "state", "flags"),
     [
-        pytest.param({"tag": 0}, State.CLOSED, packets.T, marks=NO_ABORT_FOR_TAG_0),
+        ({"tag": 0}, State.CLOSED, packets.T),
         ({"outbound": 0}, State.CLOSED, 0),
         ({"inbound": 0}, State.CLOSED, 0),
         ({"a_rwnd": 1499}, State.COOKIE_WAIT, 0),

@@ -586,12 +586,7 @@ def test_abort_tags(peer, tag, flags, ends):
     [
         ("own", 0, True),
         ("peer", T, True),
-        pytest.param(
-            "own",
-            T,
-            False,
-            marks=pytest.mark.xfail(strict=True, reason="core: T=1 with the own tag is accepted"),
-        ),
+        ("own", T, False),
         ("peer", 0, False),
     ],
 )

@@ -359,12 +359,7 @@ def leave_by_timeout(p):
         leave_gracefully,
         leave_by_abort,
         leave_unread,
-        pytest.param(
-            leave_unaccepted,
-            marks=pytest.mark.xfail(
-                strict=True, reason="core: Listener.close leaves the unread records of what nobody accepted"
-            ),
-        ),
+        leave_unaccepted,
         leave_by_timeout,
     ],
 )

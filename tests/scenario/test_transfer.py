@@ -363,12 +363,8 @@ def test_t3_sends_one_packet_of_the_earliest():
 @pytest.mark.parametrize(
     "size",
     [
-        pytest.param(
-            100, marks=pytest.mark.xfail(strict=True, reason="core: one packet in flight while cwnd is PMDCS")
-        ),
-        pytest.param(
-            800, marks=pytest.mark.xfail(strict=True, reason="core: one packet in flight while cwnd is PMDCS")
-        ),
+        100,
+        800,
         PAYLOAD,
     ],
 )
@@ -479,9 +475,6 @@ def test_zero_window_does_not_kill():
     assert s.side.state == State.ESTABLISHED
 
 
-@pytest.mark.xfail(
-    strict=True, reason="core: when the window opens, a probe that was dropped waits for its backed-off T3"
-)
 def test_slow_reader():
     """9260-6.2-05, 9260-6.2-09: a program that does not read closes the window, one that reads opens it."""
     p = pair(server_parameters=parameters(receive_buffer=20_000))
