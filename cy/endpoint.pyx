@@ -99,6 +99,7 @@ cdef class Endpoint:
         self.ready_list = ReadyList()
         self.jar = CookieJar(self.shared.entropy)
         self.by_tag = TagTable()
+        self.by_id = {}
         self.by_address = {}
         self.listeners = {}
         self.last_assoc_id = FIRST_ASSOC_ID - 1
@@ -417,6 +418,7 @@ cdef class Endpoint:
 
     cdef int register(self, Association association) except -1:
         self.by_tag.add(association.local_tag, association)
+        self.by_id[association.assoc_id] = association
         self.register_addresses(association)
         association.reschedule()
         return 0
@@ -448,6 +450,7 @@ cdef class Endpoint:
             self.shared.agenda.forget(association)
             if self.by_tag.find(association.local_tag) == <PyObject *>association:
                 self.by_tag.remove(association.local_tag)
+            self.by_id.pop(association.assoc_id, None)
             self.forget_addresses(association)
         return 0
 
@@ -631,17 +634,17 @@ cdef class Endpoint:
     @property
     def association_count(self) -> int:
         self.bury()
-        return self.by_tag.count
+        return len(self.by_id)
 
     @property
     def associations(self) -> list:
         """All associations that have not ended."""
         self.bury()
-        return self.by_tag.all()
+        return list(self.by_id.values())
 
     def memory(self) -> int:
         """Bytes of the tables that peers could make grow."""
         return (self.by_tag.capacity * (sizeof(uint32_t) + sizeof(PyObject *))
                 + self.shared.agenda.capacity * sizeof(PyObject *)
-                + getsizeof(self.by_address) + getsizeof(self.listeners)
+                + getsizeof(self.by_id) + getsizeof(self.by_address) + getsizeof(self.listeners)
                 + sum(getsizeof(listener.pending) for group in self.listeners.values() for listener in group))
