@@ -12,7 +12,7 @@ from .entropy cimport Entropy
 LAYOUT = Struct(">qqHHIIIIIIIHH16sI16sIHH")
 cdef enum:
     MAC = 32
-    KEY_LIFE = 3600 * 1000000    # the secret changes hourly (9260-5.1.3-03)
+cdef int64_t KEY_LIFE = 3600 * <int64_t>1000000      # the secret changes hourly (9260-5.1.3-03)
 
 
 cdef class StateCookie:
