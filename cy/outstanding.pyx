@@ -194,6 +194,8 @@ cdef class Outstanding:
                 chunk.miss_reports = 1
                 flight.bytes += chunk_size(chunk)
                 self.data_bytes += chunk.length
+                if flight.has_lowest and tsn_lt(tsn, flight.lowest):
+                    flight.lowest = tsn
             tsn += 1
 
     cdef void find_lowest(self) noexcept nogil:
