@@ -28,6 +28,7 @@ cdef int transmit(Tcb t, int64_t now) except -1:
     cdef Flight *flight
     cdef uint8_t *packet
     cdef uint32_t length, limit, burst
+    cdef int sent
     if t.ended or t.state < COOKIE_ECHOED:
         return 0
     flight = &t.outstanding.flights[path.index]
@@ -39,8 +40,11 @@ cdef int transmit(Tcb t, int64_t now) except -1:
     while True:
         if t.state == COOKIE_ECHOED and not t.cookie_echo_due:
             break                            # 9260-5.1-04: nothing else until COOKIE ACK
+        sent = send_oversized(t, path)
+        if sent > 0:
+            continue
         packet = t.shared.outbox.reserve(path.pmtu)
-        if packet == NULL:
+        if sent < 0 or packet == NULL:
             t.want_transmit()
             t.reschedule()
             return 1
@@ -92,18 +96,11 @@ cdef uint32_t put_control(Tcb t, uint8_t *packet, uint32_t pmtu) except 0:
     if t.cookie_echo_due:
         t.cookie_echo_due = False
         size = <uint32_t>PyBytes_GET_SIZE(t.cookie_echo)
-        if position + size > pmtu:           # a cookie greater than a packet: the IP layer has to cut it
-            send_oversized(t, t.cookie_echo)
-        else:
-            memcpy(packet + position, PyBytes_AS_STRING(t.cookie_echo), size)
-            position += size
+        memcpy(packet + position, PyBytes_AS_STRING(t.cookie_echo), size)
+        position += size
     for chunk in t.control:
         size = <uint32_t>PyBytes_GET_SIZE(chunk)
         if position + size > pmtu:
-            if position == COMMON_HEADER:    # too great for any packet of this path
-                send_oversized(t, chunk)
-                taken += 1
-                continue
             break
         memcpy(packet + position, PyBytes_AS_STRING(chunk), size)
         position += size
@@ -113,13 +110,30 @@ cdef uint32_t put_control(Tcb t, uint8_t *packet, uint32_t pmtu) except 0:
     return position
 
 
-cdef int send_oversized(Tcb t, bytes chunk) except -1:
-    cdef uint32_t length = COMMON_HEADER + <uint32_t>PyBytes_GET_SIZE(chunk)
-    cdef uint8_t *packet = t.shared.outbox.reserve(length)
-    if packet != NULL:
-        memcpy(packet + COMMON_HEADER, PyBytes_AS_STRING(chunk), length - COMMON_HEADER)
-        send_packet(t, t.primary, packet, length)
-    return 0
+cdef int send_oversized(Tcb t, Path path) except -2:
+    """If the next control chunk is greater than any packet of the path, send it alone: IP has to cut it.
+
+    1 if it went, 0 if it is not so great, -1 if the outbox has no room for it.
+    """
+    cdef bytes chunk
+    cdef uint32_t length
+    cdef uint8_t *packet
+    if not t.cookie_echo_due and not t.control:
+        return 0
+    chunk = t.cookie_echo if t.cookie_echo_due else t.control[0]
+    length = COMMON_HEADER + <uint32_t>PyBytes_GET_SIZE(chunk)
+    if length <= path.pmtu:
+        return 0
+    packet = t.shared.outbox.reserve(length)
+    if packet == NULL:
+        return -1
+    memcpy(packet + COMMON_HEADER, PyBytes_AS_STRING(chunk), length - COMMON_HEADER)
+    send_packet(t, path, packet, length)
+    if t.cookie_echo_due:
+        t.cookie_echo_due = False
+    else:
+        del t.control[0]
+    return 1
 
 
 cdef uint32_t put_sack(Tcb t, uint8_t *packet, uint32_t position, uint32_t pmtu) except 0:
