@@ -21,6 +21,8 @@ from .user cimport SctpUser
 
 cdef enum:
     RECORD_OVERHEAD = 64         # what a held or unread message costs the receive buffer beside its bytes
+    MOST_CAUSES = 8              # reports in one ERROR (9260-12-01: one small answer for a packet)
+    MOST_CONTROL = 64            # answers waiting to be sent; a peer that never lets them go gets no more
 
 
 cdef class Shared:
@@ -69,6 +71,7 @@ cdef class Tcb(Schedulable):
     cdef bint probing                        # one chunk may go although the window is shut
     cdef bint sack_since_t3                  # the peer lives: it acknowledged something since T3 last expired
     cdef bint fast_retransmit_now            # 7.2.4 rule 3: one packet of marked chunks, whatever cwnd says
+    cdef bint one_packet                     # in flight at a time, from T3's expiry to an acknowledgement (7.2.1)
     cdef bint timeout_retransmit_now         # 6.3.3 rule E3: one packet of the earliest chunks
     cdef list control                        # encoded control chunks that wait for the next packet
     cdef bytes cookie_echo                   # kept for retransmission in COOKIE-ECHOED
@@ -98,6 +101,7 @@ cdef class Tcb(Schedulable):
 
     cdef uint32_t a_rwnd(self) noexcept
     cdef bint receive_buffer_full(self) noexcept
+    cdef bint receive_buffer_overrun(self) noexcept
     cdef Path path_of(self, const Address *address)
     cdef int64_t deadline(self) noexcept
     cdef int reschedule(self) except -1

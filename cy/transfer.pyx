@@ -1,7 +1,7 @@
 """DATA and SACK received, T3-rtx, and when to acknowledge (RFC 9260 sections 6.2, 6.3 and 7.2)."""
 import errno
 
-from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, UINT32_MAX, int64_t, uint32_t, uint64_t
 
 from .chunks cimport (
     DataView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_sack, make_chunk, make_tlv,
@@ -17,7 +17,7 @@ from .reasm cimport REASSEMBLY_DELIVERED, REASSEMBLY_VIOLATION
 from .recvq cimport ReceiveQueue
 from .rto cimport rto_back_off, rto_sample
 from .serial cimport tsn_lt, tsn_t
-from .tcb cimport Tcb
+from .tcb cimport MOST_CAUSES, Tcb
 from .teardown cimport SN_SENDER_DRY_EVENT, abort_association, answer_data_in_shutdown_sent, continue_shutdown
 from .timers cimport TIMER_SACK
 from .tsnmap cimport TSN_DUPLICATE, TSN_NEW, TSN_OUTSIDE
@@ -43,7 +43,7 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     t.packet_has_data = True
     if data.flags & DATA_I or t.tsn_map.has_gaps():
         t.sack_due = True                    # 9260-6.2-07, 6.7-01
-    if t.receive_buffer_full() and tsn_lt(t.tsn_map.highest_tsn, data.tsn):
+    if t.receive_buffer_full() and (tsn_lt(t.tsn_map.highest_tsn, data.tsn) or t.receive_buffer_overrun()):
         t.drop(DROP_OUTSIDE_WINDOW)          # 9260-6.2-02
         t.sack_due = True
         return 0
@@ -55,7 +55,8 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     if t.tsn_map.has_gaps():
         t.sack_due = True
     if data.stream_id >= t.inbound_streams:  # 9260-6.5-01: acknowledged, reported, dropped
-        t.causes.append(cause_invalid_stream(data.stream_id))
+        if len(t.causes) < MOST_CAUSES:
+            t.causes.append(cause_invalid_stream(data.stream_id))
         return 0
     queue = t.user.receive_queue
     bytes_before = queue.bytes_queued
@@ -128,7 +129,8 @@ cdef int take_cumulative_ack(Tcb t, tsn_t cumulative_tsn_ack, int64_t now) excep
     """The ack of a SHUTDOWN: it has no gap blocks, which is not reneging (9260-3.3.8-02)."""
     cdef SackView sack
     sack.cumulative_tsn_ack = cumulative_tsn_ack
-    sack.a_rwnd = 0
+    # It says nothing of the window, so that is as it was: what is acknowledged now leaves it (6.2.1).
+    sack.a_rwnd = <uint32_t>min(t.peer_rwnd + t.outstanding.data_bytes, <uint64_t>UINT32_MAX)
     sack.gap_count = sack.duplicate_count = 0
     sack.gaps = sack.duplicates = NULL
     return apply_sack(t, &sack, False, now)
@@ -148,11 +150,10 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
     advanced = t.outstanding.cumulative_tsn_ack != ack_point
     t.sack_since_t3 = True
     update_paths(t, was_fast_recovery, now)
-    if is_sack:
-        t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
-                       if sack.a_rwnd > t.outstanding.data_bytes else 0)
-        if sack.gap_count and t.outstanding.count_misses(sack, advanced):
-            lose(t, now)
+    t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
+                   if sack.a_rwnd > t.outstanding.data_bytes else 0)
+    if sack.gap_count and t.outstanding.count_misses(sack, advanced):
+        lose(t, now)
     if t.writer_waiting and t.send_queue.bytes_charged <= t.parameters.send_buffer // 2:
         t.writer_waiting = False
         if t.user is not None:
@@ -171,6 +172,7 @@ cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
     for path in t.paths:
         flight = &t.outstanding.flights[path.index]
         if flight.newly_acked:
+            t.one_packet = False
             if flight.rtt == 0:
                 rto_sample(&path.rto, now - flight.timed_at, t.parameters)
             # 9260-7.2.4-05: growth before the loss that the same SACK may report
@@ -211,6 +213,6 @@ cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
     t.sack_since_t3 = False
     t.outstanding.mark_path(path.index)
     t.outstanding.fast_recovery = False
-    t.timeout_retransmit_now = True
+    t.timeout_retransmit_now = t.one_packet = True
     t.want_transmit()
     return 0

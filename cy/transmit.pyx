@@ -169,8 +169,8 @@ cdef bint data_may_go(Tcb t, Flight *flight, uint32_t limit) noexcept:
         return False                         # 9260-6-01
     if t.outstanding.marked and (t.fast_retransmit_now or t.timeout_retransmit_now):
         return True
-    if t.primary.cc.cwnd <= t.primary.cc.pmdcs and flight.bytes:
-        return False                         # 9260-7.2.1-02: one packet after a T3 expiry
+    if t.one_packet and flight.bytes:
+        return False                         # 9260-7.2.1-02: after a T3 expiry
     return flight.bytes < limit
 
 
