@@ -28,6 +28,7 @@ def chunks_of(data):
     found, position = [], 12
     while position < len(data):
         kind, flags, length = struct.unpack_from(">BBH", data, position)
+        assert 4 <= length <= len(data) - position, f"a chunk of {length} bytes at {position} of {data.hex()}"
         found.append((kind, flags, data[position + 4:position + length]))
         position += length + 3 & ~3
     return found
