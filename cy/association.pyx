@@ -20,7 +20,7 @@ from .proto cimport (
 )
 from .setup cimport on_cookie_ack, on_init_ack, on_stale_cookie, on_t1
 from .serial cimport tsn_t
-from .tcb cimport Tcb
+from .tcb cimport MOST_CAUSES, MOST_CONTROL, Tcb
 from .teardown cimport (
     abort_association, on_abort, on_error, on_shutdown, on_shutdown_ack, on_shutdown_complete, on_t2, on_t5,
     shutdown_primitive,
@@ -39,8 +39,6 @@ cdef int ESHUTDOWN = errno.ESHUTDOWN
 cdef int ECONNABORTED = errno.ECONNABORTED
 
 cdef enum:
-    MOST_CAUSES = 8              # reports in one ERROR (9260-12-01: one small answer for a packet)
-    MOST_CONTROL = 64            # chunks that wait to be sent; no more reports then
     UP = 1 << ESTABLISHED | 1 << SHUTDOWN_PENDING | 1 << SHUTDOWN_RECEIVED
     CLOSING = 1 << SHUTDOWN_SENT | 1 << SHUTDOWN_ACK_SENT
     ANY = 1 << COOKIE_WAIT | 1 << COOKIE_ECHOED | UP | CLOSING
@@ -131,7 +129,7 @@ cdef class Association(Tcb):
                 else:
                     self.drop(DROP_UNEXPECTED_CHUNK)
             elif chunk.type == INIT_ACK:
-                if self.state == COOKIE_WAIT:
+                if self.state == COOKIE_WAIT and chunk.start == chunks:      # alone (9260-3-01): the endpoint saw to it
                     on_init_ack(self, &chunk, route, now)
                 else:
                     self.drop(DROP_UNEXPECTED_CHUNK)     # 9260-5.2.3-01

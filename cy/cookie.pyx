@@ -13,7 +13,7 @@ LAYOUT = Struct(">qqHHIIIIIIIHH16sI16sIHH")
 cdef enum:
     MAC = 32
     MOST_ADDRESSES = 32          # of a peer, beside the source of its INIT
-    KEY_LIFE = 3600 * 1000000    # the secret changes hourly (9260-5.1.3-03)
+cdef int64_t KEY_LIFE = 3600 * <int64_t>1000000      # the secret changes hourly (9260-5.1.3-03)
 
 
 cdef class StateCookie:
@@ -43,6 +43,24 @@ cdef class StateCookie:
         memcpy(self.route.local.ip, <const char *>local, 16)
         return 0
 
+    # Python face, for tests and tools
+    @property
+    def route_fields(self) -> tuple:
+        """(remote IP, its scope, local IP, its scope, remote UDP port, carrier); addresses are 16 bytes."""
+        return ((<const char *>self.route.remote.ip)[:16], self.route.remote.scope_id,
+                (<const char *>self.route.local.ip)[:16], self.route.local.scope_id,
+                self.route.remote_udp_port, self.route.carrier)
+
+    @route_fields.setter
+    def route_fields(self, tuple fields):
+        cdef bytes remote, local
+        (remote, self.route.remote.scope_id, local, self.route.local.scope_id, self.route.remote_udp_port,
+         self.route.carrier) = fields
+        if len(remote) != 16 or len(local) != 16:
+            raise ValueError("an address has 16 bytes")
+        memcpy(self.route.remote.ip, <const char *>remote, 16)
+        memcpy(self.route.local.ip, <const char *>local, 16)
+
 
 cdef class CookieJar:
     """Seals and opens the cookies of one endpoint."""
@@ -70,3 +88,13 @@ cdef class CookieJar:
         if not compare_digest(mac, blake2s(packed, key=self.key(cookie.created), digest_size=MAC).digest()):
             return COOKIE_FORGED
         return COOKIE_TOO_OLD if now - cookie.created > cookie.life else COOKIE_VALID
+
+    # ---- Python face, for tests and tools ----------------------------------------------------------------
+
+    def seal_cookie(self, StateCookie cookie not None) -> bytes:
+        return self.seal(cookie)
+
+    def open_cookie(self, bytes sealed not None, int64_t now) -> tuple:
+        """(CookieVerdict, StateCookie); the latter means something only if the verdict is not COOKIE_FORGED."""
+        cdef StateCookie cookie = StateCookie()
+        return self.open(sealed, cookie, now), cookie

@@ -123,6 +123,7 @@ cdef class Endpoint:
             return self.drop(DROP_TOO_SHORT)
         if not packet_is_intact(packet, length):
             return self.drop(DROP_BAD_CHECKSUM)          # 9260-6.8-02
+        self.bury()                                      # whom its user has aborted meanwhile
         tag = get32(packet + 4)
         found = self.by_tag.find(tag)
         if found != NULL:

@@ -11,14 +11,13 @@ from .proto cimport (
     SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
 )
 from .rto cimport rto_back_off, rto_sample
-from .tcb cimport Tcb
+from .tcb cimport MOST_CONTROL, Tcb
 from .teardown cimport COMM_LOST, SN_PEER_ADDR_CHANGE, delete_tcb
 from .wire cimport ChunkView
 
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef enum:
     NONCE = 16                   # bytes; at least 64 bits (9260-3.3.5-03)
-    MOST_CONTROL = 64            # chunks waiting; a peer that never reads its answers gets no more
     MOST_PATHS = 32
 
 cdef enum:                       # spc_state of SCTP_PEER_ADDR_CHANGE

@@ -15,7 +15,7 @@ from .params cimport (
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
 from .pathmgmt cimport add_path, start_heartbeats
 from .proto cimport (
-    COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
+    CLOSED, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
     DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK,
     INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION, RESTART_WITH_NEW_ADDRESSES, SHUTDOWN_ACK_SENT, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
     STATE_COOKIE, UNRESOLVABLE_ADDRESS,
@@ -26,7 +26,7 @@ from .tcb cimport Tcb
 from .teardown cimport (
     CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change,
 )
-from .timers cimport TIMER_T1
+from .timers cimport TIMER_T1, stop_all
 from .tsnmap cimport TsnMap
 from .user cimport CONNECTED, WRITABLE
 from .wire cimport ChunkView
@@ -36,7 +36,7 @@ cdef int EPROTO = errno.EPROTO
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef bytes COOKIE_ACK_CHUNK = make_chunk(COOKIE_ACK, 0, b"")
 cdef enum:
-    MOST_UNRECOGNIZED = 512      # bytes of reports in an INIT ACK (9260-12-02: keep it small)
+    MOST_UNRECOGNIZED = 512      # bytes of reports on unknown parameters (9260-12-02: keep answers small)
 
 
 cdef int start_association(Tcb t, const Route *route, list more, int64_t now) except -1:
@@ -113,6 +113,7 @@ cdef int come_up(Tcb t, int64_t now) except -1:
     t.timers.deadline[TIMER_T1] = INT64_MAX
     t.retransmissions = 0
     t.cookie_echo = None
+    t.cookie_echo_due = False
     t.init_chunk = None
     t.announced = True
     tell_change(t, COMM_UP, 0, b"")
@@ -154,7 +155,7 @@ cdef int add_cookie_paths(Tcb t, StateCookie cookie, const Route *route) except 
 cdef int acknowledge_cookie(Tcb t, int64_t now) except -1:
     """COOKIE ACK, first in its packet (9260-5.1-05); ESTABLISHED if the association was not yet."""
     t.control.insert(0, COOKIE_ACK_CHUNK)
-    if t.state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
+    if t.state not in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):      # CLOSED: it is just being made
         t.want_transmit()
         return 0
     resume_outstanding(t, now)
@@ -304,6 +305,11 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     t.local_tag = cookie.local_tag
     t.local_initial_tsn = cookie.local_initial_tsn
     t.local_tie_tag = t.peer_tie_tag = 0
+    stop_all(&t.timers)
+    t.cookie_echo = None
+    t.cookie_echo_due = False
+    t.probing = t.probe_outstanding = t.fast_retransmit_now = t.timeout_retransmit_now = False
+    t.retransmissions = 0
     t.peer_shutdown = False
     t.any_data_received = False
     t.packets_to_acknowledge = 0
@@ -320,6 +326,8 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     start_heartbeats(t, now)
     t.control.append(COOKIE_ACK_CHUNK)
     t.want_transmit()
+    if t.detached:                           # nobody is left who could end it
+        shutdown_primitive(t, now)
     return 0
 
 
@@ -330,6 +338,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     cdef list causes, reports
     cdef int index
     cdef Path answered
+    cdef Py_ssize_t left
     if not get_init(chunk, &init):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
@@ -365,7 +374,11 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
         add_path(t, &parameters.addresses[index], PATH_UNCONFIRMED)
     t.cookie_echo = make_chunk(COOKIE_ECHO, 0,
                                (<const char *>parameters.state_cookie)[:parameters.state_cookie_length])
-    reports = unrecognized_causes(&parameters)
+    reports, left = [], MOST_UNRECOGNIZED
+    for report in unrecognized_causes(&parameters):
+        left -= len(report)
+        if left >= 0:
+            reports.append(report)
     if reports:                              # 9260-3.2.2-02: behind the COOKIE ECHO, or after the COOKIE ACK
         t.control.append(make_error(reports))
     t.state = COOKIE_ECHOED
@@ -394,6 +407,7 @@ cdef int on_stale_cookie(Tcb t, uint32_t staleness, int64_t now) except -1:
     t.state = COOKIE_WAIT
     t.peer_tag = 0
     t.cookie_echo = None
+    t.cookie_echo_due = False
     send_first_init(t, make_tlv(COOKIE_PRESERVATIVE, milliseconds.to_bytes(4, "big")), now)
     return 0
 

@@ -21,6 +21,8 @@ from .user cimport SctpUser
 
 cdef enum:
     RECORD_OVERHEAD = 64         # what a held or unread message costs the receive buffer beside its bytes
+    MOST_CAUSES = 8              # reports in one ERROR (9260-12-01: one small answer for a packet)
+    MOST_CONTROL = 64            # answers waiting to be sent; a peer that never lets them go gets no more
 
 
 cdef class Shared:
@@ -103,6 +105,7 @@ cdef class Tcb(Schedulable):
 
     cdef uint32_t a_rwnd(self) noexcept
     cdef bint receive_buffer_full(self) noexcept
+    cdef bint receive_buffer_overrun(self) noexcept
     cdef Path path_of(self, const Address *address)
     cdef int64_t deadline(self) noexcept
     cdef int reschedule(self) except -1

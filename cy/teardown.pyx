@@ -19,6 +19,8 @@ from .wire cimport CURSOR_ITEM, ChunkView, Cursor, TlvView, get16, next_tlv
 cdef int ECONNREFUSED = errno.ECONNREFUSED
 cdef int ECONNRESET = errno.ECONNRESET
 cdef int ETIMEDOUT = errno.ETIMEDOUT
+cdef enum:
+    MOST_UNREAD = 1000           # records of a user who does not read; then reports of the peer are lost
 cdef bytes SHUTDOWN_ACK_CHUNK = make_chunk(SHUTDOWN_ACK, 0, b"")
 cdef bytes SHUTDOWN_COMPLETE_CHUNK = make_chunk(SHUTDOWN_COMPLETE, 0, b"")
 
@@ -206,7 +208,7 @@ cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         result = next_tlv(&cursor, &cause)
         if result != CURSOR_ITEM:
             break
-        if t.user is not None and not t.detached:
+        if t.user is not None and not t.detached and t.user.receive_queue.count < MOST_UNREAD:
             t.user.notify(SN_REMOTE_ERROR, t, (cause.type, t.assoc_id,
                                                (<const char *>cause.start)[:cause.length]))
     if result < 0:

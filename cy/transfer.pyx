@@ -1,7 +1,7 @@
 """DATA and SACK received, T3-rtx, and when to acknowledge (RFC 9260 sections 6.2, 6.3 and 7.2)."""
 import errno
 
-from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, UINT32_MAX, int64_t, uint32_t, uint64_t
 
 from .chunks cimport (
     DataView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_sack, make_chunk, make_tlv,
@@ -17,7 +17,7 @@ from .reasm cimport REASSEMBLY_DELIVERED, REASSEMBLY_VIOLATION
 from .recvq cimport ReceiveQueue
 from .rto cimport rto_back_off, rto_restore, rto_sample
 from .serial cimport tsn_lt, tsn_t
-from .tcb cimport Tcb
+from .tcb cimport MOST_CAUSES, Tcb
 from .teardown cimport SN_SENDER_DRY_EVENT, abort_association, answer_data_in_shutdown_sent, continue_shutdown
 from .timers cimport TIMER_SACK
 from .tsnmap cimport TSN_DUPLICATE, TSN_NEW, TSN_OUTSIDE
@@ -26,8 +26,6 @@ from .wire cimport ChunkView
 
 cdef int ECONNABORTED = errno.ECONNABORTED
 
-cdef enum:
-    MOST_CAUSES = 8              # reports in one ERROR (9260-12-01)
 
 
 cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
@@ -46,7 +44,7 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     t.reply_path = t.packet_path             # 9260-6.4-02
     if data.flags & DATA_I or t.tsn_map.has_gaps():
         t.sack_due = True                    # 9260-6.2-07, 6.7-01
-    if t.receive_buffer_full() and tsn_lt(t.tsn_map.highest_tsn, data.tsn):
+    if t.receive_buffer_full() and (tsn_lt(t.tsn_map.highest_tsn, data.tsn) or t.receive_buffer_overrun()):
         t.drop(DROP_OUTSIDE_WINDOW)          # 9260-6.2-02
         t.sack_due = True
         return 0
@@ -132,7 +130,8 @@ cdef int take_cumulative_ack(Tcb t, tsn_t cumulative_tsn_ack, int64_t now) excep
     """The ack of a SHUTDOWN: it has no gap blocks, which is not reneging (9260-3.3.8-02)."""
     cdef SackView sack
     sack.cumulative_tsn_ack = cumulative_tsn_ack
-    sack.a_rwnd = 0
+    # It says nothing of the window, so that is as it was: what is acknowledged now leaves it (6.2.1).
+    sack.a_rwnd = <uint32_t>min(t.peer_rwnd + t.outstanding.data_bytes, <uint64_t>UINT32_MAX)
     sack.gap_count = sack.duplicate_count = 0
     sack.gaps = sack.duplicates = NULL
     return apply_sack(t, &sack, False, now)
@@ -152,13 +151,12 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
     advanced = t.outstanding.cumulative_tsn_ack != ack_point
     t.sack_since_t3 = True
     update_paths(t, was_fast_recovery, now)
-    if is_sack:
-        if sack.gap_count and t.outstanding.count_misses(sack, advanced):
-            lose(t, now)
-        t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
-                       if sack.a_rwnd > t.outstanding.data_bytes else 0)
-        if t.probe_outstanding and t.peer_rwnd:
-            recover_probe(t)
+    if sack.gap_count and t.outstanding.count_misses(sack, advanced):
+        lose(t, now)
+    t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
+                   if sack.a_rwnd > t.outstanding.data_bytes else 0)
+    if t.probe_outstanding and t.peer_rwnd:
+        recover_probe(t)
     if t.writer_waiting and t.send_queue.bytes_charged <= t.parameters.send_buffer // 2:
         t.writer_waiting = False
         if t.user is not None:
