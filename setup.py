@@ -5,6 +5,7 @@ or asan (address and undefined-behaviour sanitizers).
 """
 import os
 import shutil
+import sys
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -44,13 +45,19 @@ def cimport_root():
     return str(alias.parents[1])
 
 
-def mode_changed():
-    """True if the last build in this tree was of another mode."""
+def drop_other_mode():
+    """Remove the modules in cy/ if they are of another mode: an in-place build replaces only older ones."""
+    if not {"editable_wheel", "--inplace", "-i", "develop"} & set(sys.argv):
+        return
     stamp = Path("build") / "mode"
-    changed = not stamp.exists() or stamp.read_text() != MODE
+    if not stamp.exists() or stamp.read_text() != MODE:
+        for module in [*CY.glob("*.so"), *CY.glob("*.pyd")]:
+            module.unlink()
     stamp.parent.mkdir(exist_ok=True)
     stamp.write_text(MODE)
-    return changed
+
+
+drop_other_mode()
 
 
 setup(
@@ -70,7 +77,6 @@ setup(
         build_dir=None if MODE == "trace" else str(BUILD / "c"),  # coverage wants the C beside its .pyx
         annotate=bool(os.environ.get("PYSCTPSOCK_ANNOTATE")),
         nthreads=os.cpu_count() or 1,
-        force=mode_changed(),
         emit_linenums=MODE == "asan",
         compiler_directives={
             "language_level": 3,

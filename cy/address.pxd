@@ -32,5 +32,5 @@ cdef bint is_ipv4(const Address *a) noexcept nogil
 cdef bint is_unspecified(const Address *a) noexcept nogil
 cdef bint is_unicast(const Address *a) noexcept nogil          # neither multicast, broadcast nor unspecified
 cdef bint is_loopback(const Address *a) noexcept nogil
-cdef int address_from_host(str host, Address *out) except -1   # ValueError unless an IP literal (v4, v6, v6%scope)
+cdef int address_from_host(str host, Address *out) except -1   # ValueError unless an IP literal, v6%scope too
 cdef str host_from_address(const Address *a)                   # "127.0.0.1", "::1", "fe80::1%2"

@@ -19,7 +19,7 @@ cdef class Agenda:
     cdef Py_ssize_t count, capacity
     cdef Schedulable transmit_head, transmit_tail
 
-    cdef int schedule(self, Schedulable item, int64_t deadline) except -1    # at the latest then; NEVER does nothing
+    cdef int schedule(self, Schedulable item, int64_t deadline) except -1    # at the latest then
     cdef void forget(self, Schedulable item) noexcept
     cdef int64_t next_deadline(self) noexcept
     cdef Schedulable take_due(self, int64_t now)         # removes and gives the earliest if it is due

@@ -18,9 +18,10 @@ cdef class Association(Tcb):
     # --- asked by the user; send returns 0 or a positive errno and changes nothing if it refuses
     cdef int send(self, bytes data, uint16_t stream_id, uint32_t ppid, uint32_t flags, uint32_t timetolive,
                   uint32_t context, int64_t now) except -1
-    cdef int credit(self, uint32_t length, bint finished, int64_t now) except -1     # the user read `length` bytes
+    cdef int credit(self, uint32_t length, bint finished, int64_t now) except -1     # the user read so much
     # --- fed by the endpoint
-    cdef int handle_packet(self, const uint8_t *chunks, uint32_t length, const Route *route, int64_t now) except -1
+    cdef int handle_packet(self, const uint8_t *chunks, uint32_t length, const Route *route,
+                           int64_t now) except -1
     cdef int handle_timeout(self, int64_t now) except -1
 
     # within the module

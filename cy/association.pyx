@@ -5,14 +5,14 @@ RFC 9260 sections 4 (states), 6 (when DATA and SACK are taken), 8.5.1 and 11.1.
 import errno
 
 from cpython.bytes cimport PyBytes_GET_SIZE
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from .address cimport Route, host_from_address
-from .chunks cimport get_shutdown, make_chunk, make_error, make_tlv
+from .chunks cimport get_shutdown, make_error, make_tlv
 from .path cimport Path
 from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer
 from .proto cimport (
-    ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U, DROP_AFTER_ABORT,
+    ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U,
     DROP_CHUNK_LENGTH, DROP_MALFORMED_CHUNK, DROP_STALE_ERROR, DROP_UNEXPECTED_CHUNK, DROP_UNKNOWN_CHUNK,
     ERROR, ESTABLISHED, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT,
     SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT, STALE_COOKIE,
@@ -26,7 +26,9 @@ from .teardown cimport (
     shutdown_primitive,
 )
 from .timers cimport TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD
-from .transfer cimport after_packet, on_data, on_sack, on_sack_timer, on_t3, take_cumulative_ack, window_opened
+from .transfer cimport (
+    after_packet, on_data, on_sack, on_sack_timer, on_t3, take_cumulative_ack, window_opened,
+)
 from .transmit cimport transmit
 from .user cimport SctpUser
 from .wire cimport CURSOR_ITEM, CURSOR_MALFORMED, ChunkView, Cursor, TlvView, get32, next_chunk, next_tlv
@@ -101,11 +103,12 @@ admit(SHUTDOWN_COMPLETE, on_shutdown_complete, 1 << SHUTDOWN_ACK_SENT)          
 
 
 cdef class Association(Tcb):
-    """An association: the primitives of RFC 9260 section 11.1 for the user, packets and time for the endpoint."""
+    """The primitives of RFC 9260 section 11.1 for the user, packets and time for the endpoint."""
 
     # ------------------------------------------------------------------ the endpoint's side
 
-    cdef int handle_packet(self, const uint8_t *chunks, uint32_t length, const Route *route, int64_t now) except -1:
+    cdef int handle_packet(self, const uint8_t *chunks, uint32_t length, const Route *route,
+                           int64_t now) except -1:
         """Process the chunks of a packet whose checksum, ports and tag are right, then answer."""
         cdef Cursor cursor
         cdef ChunkView chunk
@@ -227,7 +230,7 @@ cdef class Association(Tcb):
             self.reschedule()
 
     def abort(self, bytes reason not None, int64_t now) -> None:
-        """The ABORT primitive (11.1.4): the peer gets `reason` as User-Initiated Abort; unsent data is lost."""
+        """The ABORT primitive (11.1.4), User-Initiated Abort with `reason`; unsent data is lost."""
         if not self.ended:
             abort_association(self, [make_tlv(USER_INITIATED_ABORT, reason[:1024])], ECONNABORTED)
 

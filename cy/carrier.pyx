@@ -23,4 +23,5 @@ cdef class Carrier:
 
     def snapshot(self):
         """What can be said of it, as a dict."""
-        return {"index": self.index, "fd": self.fd, "is_ipv6": self.is_ipv6, "holds_packets": self.holds_packets}
+        return {"index": self.index, "fd": self.fd, "is_ipv6": self.is_ipv6,
+                "holds_packets": self.holds_packets}

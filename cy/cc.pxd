@@ -1,4 +1,7 @@
-"""Congestion control of one path: RFC 9260 section 7.2.  Sizes are bytes of chunks, headers and padding included."""
+"""Congestion control of one path: RFC 9260 section 7.2.
+
+Sizes are bytes of chunks, headers and padding included.
+"""
 from libc.stdint cimport uint32_t
 
 

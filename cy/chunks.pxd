@@ -45,7 +45,7 @@ cdef bint get_init(const ChunkView *chunk, InitView *out) noexcept nogil
 cdef bint get_sack(const ChunkView *chunk, SackView *out) noexcept nogil
 cdef bint get_shutdown(const ChunkView *chunk, tsn_t *cumulative_tsn_ack) noexcept nogil
 cdef bint get_heartbeat(const ChunkView *chunk, const uint8_t **info, uint32_t *info_length) noexcept nogil
-    # HEARTBEAT and HEARTBEAT ACK; info is the whole Heartbeat Info parameter, header included, without padding
+# ... of HEARTBEAT and HEARTBEAT ACK; info is the whole Heartbeat Info parameter, with header, without padding
 
 # Writes a DATA chunk header (16 bytes).  The caller copies the data behind it and zeroes the padding.
 cdef void put_data_header(uint8_t *out, uint8_t flags, tsn_t tsn, uint16_t stream_id, ssn_t ssn,

@@ -11,5 +11,5 @@ from .tcb cimport Tcb
 
 cdef bint emit(Outbox outbox, const Route *route, uint16_t source_port, uint16_t destination_port,
                uint32_t verification_tag, bytes chunks) except -1
-    # True if it went into the outbox; a full outbox loses the packet, as a network may
+# ... True if it went into the outbox; a full outbox loses the packet, as a network may
 cdef int emit_on(Tcb t, Path path, uint32_t verification_tag, bytes chunks) except -1

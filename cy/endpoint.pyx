@@ -10,7 +10,7 @@ from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
-from .address cimport Address, Route, address_from_host, is_ipv4, is_unicast, is_unspecified, same_ip
+from .address cimport Address, Route, address_from_host, is_unicast, is_unspecified, same_ip
 from .association cimport Association
 from .chunks cimport InitView, cause_stale_cookie, get_init, make_abort, make_chunk, make_error, make_tlv
 from .cookie cimport COOKIE_FORGED, COOKIE_TOO_OLD, CookieJar, StateCookie
@@ -35,7 +35,7 @@ from .teardown cimport CANT_STR_ASSOC, COMM_LOST, delete_tcb
 from .transmit cimport transmit
 from .user cimport ACCEPTABLE, SctpUser
 from .wire cimport (
-    CHUNK_HEADER, COMMON_HEADER, CURSOR_ITEM, ChunkView, Cursor, TlvView, get16, get32, next_chunk, next_tlv,
+    CHUNK_HEADER, COMMON_HEADER, CURSOR_ITEM, ChunkView, Cursor, get16, get32, next_chunk,
 )
 
 cdef int ECONNREFUSED = errno.ECONNREFUSED
@@ -211,7 +211,6 @@ cdef class Endpoint:
         """The rules of 8.4 from the second on, in their order."""
         cdef Cursor cursor
         cdef ChunkView chunk
-        cdef TlvView cause
         cdef bint shutdown_ack = False, silent = False
         cursor.position = chunks
         cursor.end = packet + length
@@ -254,7 +253,8 @@ cdef class Endpoint:
         emit(self.outbox, route, get16(packet + 2), get16(packet), tag, make_abort(False, causes))
         return self.drop(reason)
 
-    cdef int receive_init(self, const uint8_t *packet, uint32_t length, const Route *route, int64_t now) except -1:
+    cdef int receive_init(self, const uint8_t *packet, uint32_t length, const Route *route,
+                          int64_t now) except -1:
         """INIT (5.1 B, 5.2.1, 5.2.2): the answer holds all state, we keep none."""
         cdef Cursor cursor
         cdef ChunkView chunk
@@ -268,7 +268,8 @@ cdef class Endpoint:
         cursor.position = packet + COMMON_HEADER
         cursor.end = packet + length
         if (next_chunk(&cursor, &chunk) != CURSOR_ITEM or not get_init(&chunk, &init)
-                or parse_init_parameters(init.parameters, init.parameters_length, &parameters) != PARAMETERS_OK):
+                or parse_init_parameters(init.parameters, init.parameters_length,
+                                         &parameters) != PARAMETERS_OK):
             return self.drop(DROP_MALFORMED_CHUNK)
         if init.initiate_tag == 0:
             return self.drop(DROP_TAG_COLLISION)         # 9260-3.3.2-03
@@ -288,8 +289,8 @@ cdef class Endpoint:
             return self.refuse(packet, init.initiate_tag, [], route, DROP_BACKLOG, now)
         cookie = StateCookie()
         cookie.created = now
-        cookie.life = listener.parameters.valid_cookie_life + 1000 * <int64_t>min(parameters.cookie_preservative,
-                                                                               <uint32_t>10000)
+        cookie.life = (listener.parameters.valid_cookie_life
+                       + 1000 * <int64_t>min(parameters.cookie_preservative, <uint32_t>10000))
         cookie.local_port = port
         cookie.peer_port = peer_port
         cookie.local_tag = self.fresh_tag()
@@ -330,7 +331,8 @@ cdef class Endpoint:
         action = cookie_action(association, cookie) if association is not None else ACTION_RESTART
         if verdict == COOKIE_TOO_OLD and not (association is not None and action == ACTION_DUPLICATE):
             emit(self.outbox, route, cookie.local_port, cookie.peer_port, cookie.peer_tag,
-                 make_error([cause_stale_cookie(<uint32_t>min(now - cookie.created - cookie.life, 0xFFFFFFFF))]))
+                 make_error([cause_stale_cookie(
+                     <uint32_t>min(now - cookie.created - cookie.life, 0xFFFFFFFF))]))
             return self.drop(DROP_COOKIE_STALE)          # 9260-5.1.5-03, 5.2.4-02
         if association is None:
             association = self.accept_cookie(packet, cookie, route, now)
@@ -349,7 +351,8 @@ cdef class Endpoint:
         cdef Listener listener = self.listener_for(&route.local, cookie.local_port)
         cdef Association association
         cdef SctpUser user
-        if listener is None or len(listener.pending) > listener.backlog or self.by_tag.find(cookie.local_tag) != NULL:
+        if (listener is None or len(listener.pending) > listener.backlog
+                or self.by_tag.find(cookie.local_tag) != NULL):
             self.refuse(packet, cookie.peer_tag, [make_tlv(OUT_OF_RESOURCE, b"")], route,
                         DROP_NO_LISTENER if listener is None else DROP_BACKLOG, now)
             return None
@@ -512,7 +515,8 @@ cdef class Endpoint:
                 return self.drop(DROP_ICMP)
         elif tag != association.peer_tag:
             return self.drop(DROP_ICMP)
-        if kind != ICMP_PROTOCOL_UNREACHABLE and not (kind == ICMP_PORT_UNREACHABLE and route.remote_udp_port):
+        if (kind != ICMP_PROTOCOL_UNREACHABLE
+                and not (kind == ICMP_PORT_UNREACHABLE and route.remote_udp_port)):
             return self.drop(DROP_ICMP)
         setting_up = association.state <= COOKIE_ECHOED
         delete_tcb(association, ECONNREFUSED if setting_up else ECONNRESET,
@@ -583,7 +587,8 @@ cdef class Endpoint:
         route.carrier = carrier
         if not self.room():
             self.taken += self.outbox.take()
-        self.receive(<const uint8_t *>PyBytes_AS_STRING(packet), <uint32_t>PyBytes_GET_SIZE(packet), &route, now)
+        self.receive(<const uint8_t *>PyBytes_AS_STRING(packet), <uint32_t>PyBytes_GET_SIZE(packet), &route,
+                     now)
 
     def receive_icmp_error(self, bytes quoted not None, str host, int udp_port, int carrier, int kind,
                            int64_t now) -> None:
@@ -593,8 +598,8 @@ cdef class Endpoint:
         address_from_host(host, &route.remote)
         route.remote_udp_port = udp_port
         route.carrier = carrier
-        self.receive_icmp(<const uint8_t *>PyBytes_AS_STRING(quoted), <uint32_t>PyBytes_GET_SIZE(quoted), &route,
-                          kind, now)
+        self.receive_icmp(<const uint8_t *>PyBytes_AS_STRING(quoted), <uint32_t>PyBytes_GET_SIZE(quoted),
+                          &route, kind, now)
 
     def take_packets(self, int64_t now) -> list:
         """All packets that are to go: [(bytes, host, udp_port, local_host, carrier)]."""

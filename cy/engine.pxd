@@ -27,7 +27,7 @@ cdef class Engine:
 
     # For the socket layer, which has just queued something.
     cdef int soon(self) except -1            # it goes at the end of this turn of the loop
-    cdef int maybe_pump(self, uint32_t queued_bytes, bint nothing_in_flight) except -1    # at once if worth it
+    cdef int maybe_pump(self, uint32_t queued_bytes, bint nothing_in_flight) except -1   # at once if worth it
 
     cpdef int pump(self) except -1
     cpdef int poll(self) except -1

@@ -1,10 +1,10 @@
-"""The engine: drains carriers into the endpoint, the outbox into carriers, and wakes the users that are ready.
+"""The engine: drains carriers into the endpoint, the outbox into carriers, wakes the users that are ready.
 
 The driver is the event loop's side of it (hub.py for gevent).  The engine calls its methods
     add(index, fd), remove(index)    watch a carrier's descriptor: on_readable(index) when it is readable
     block(index)                     watch nothing but this one: on_writable() when it has room
     unblock()                        watch for readability again
-    arm(microseconds)                call on_timer() at this time of the engine's clock, in place of an earlier request
+    arm(microseconds)                call on_timer() at this time of the engine's clock, not when asked before
     schedule()                       call on_soon() before the loop waits
 A carrier without room stops reading too: what arrives would only make more packets that cannot leave.
 
@@ -50,7 +50,7 @@ cdef class Engine:
         return clock()
 
     def attach(self, driver):
-        """Give the engine its driver, which is told of the carriers, of the next deadline, and of work that waits."""
+        """Give the engine its driver, which is told of carriers, deadlines, and work that waits."""
         cdef int index
         self.driver = driver
         self.armed = INT64_MAX
@@ -78,7 +78,7 @@ cdef class Engine:
         return index
 
     def remove_carrier(self, Carrier carrier not None):
-        """Let go of a carrier without closing it; packets that name it are lost.  ValueError if it is not ours."""
+        """Let go of a carrier, do not close it; packets that name it are lost.  ValueError: not ours."""
         if self.carrier_at(carrier.index) is not carrier:
             raise ValueError("not a carrier of this engine")
         self.carriers[carrier.index] = None
@@ -88,7 +88,7 @@ cdef class Engine:
             self.on_writable()               # its packets are dropped
 
     def abandon(self):
-        """Close the carriers and forget the driver: in the child after fork(), where they are the parent's."""
+        """Close the carriers and forget the driver: in a child after fork(), where they are the parent's."""
         self.driver = None
         for carrier in self.carriers:
             if carrier is not None:
@@ -216,10 +216,10 @@ cdef class Engine:
     cdef int read(self, int index) except -1:
         """Some rounds of: feed a carrier's packets, send what they let go."""
         cdef Carrier carrier = self.carrier_at(index)
-        cdef int round
+        cdef int _round
         if carrier is None:
             return 0
-        for round in range(READ_ROUNDS):
+        for _round in range(READ_ROUNDS):
             if not carrier.receive_batch(self.endpoint, clock(), READ_ROUND):
                 return 0
             if self.transmit():
@@ -277,10 +277,10 @@ cdef class Engine:
 
     cdef int settle(self) except -1:
         """What ends each entry: transmit, wake users, again if they asked for it, then the timer."""
-        cdef int turn
+        cdef int _turn
         cdef bint finished = False
         try:
-            for turn in range(MOST_TURNS):
+            for _turn in range(MOST_TURNS):
                 self.again = self.dirty = False
                 self.queued = 0
                 self.transmit()
@@ -290,7 +290,7 @@ cdef class Engine:
                     break
             self.arm()
         finally:
-            if not finished:                 # they never stop asking, or something was raised: the loop's turn
+            if not finished:                 # they go on asking, or something was raised: the loop's turn
                 self.soon()
         self.pumps += 1
         if self.after_pump is not None:
@@ -315,7 +315,7 @@ cdef class Engine:
         return 0
 
     cdef int arm(self) except -1:
-        """Ask for the timer if it must go off earlier than it is set to; if later, the early call does no harm."""
+        """Ask for the timer if it must go off earlier than it is set to; an early call does no harm."""
         cdef int64_t deadline = self.endpoint.next_deadline()
         if deadline < self.armed and self.driver is not None:
             self.armed = deadline

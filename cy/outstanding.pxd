@@ -17,7 +17,7 @@ cdef enum ChunkState:
 cdef enum SackVerdict:
     SACK_TAKEN = 0
     SACK_OLD = 1                 # 9260-6.2.1-02
-    SACK_LIES = -2               # acknowledges what was never sent, or blocks out of order: abort (9260-6.2.1-05)
+    SACK_LIES = -2               # acks what was never sent, or blocks out of order: abort (9260-6.2.1-05)
 
 
 cdef struct OutChunk:
@@ -67,10 +67,10 @@ cdef class Outstanding:
     cdef int set_paths(self, int count) except -1
     cdef uint32_t count(self) noexcept nogil             # chunks not cumulatively acknowledged
     cdef OutChunk *chunk(self, tsn_t tsn) noexcept nogil
-    cdef OutChunk *append(self, Message *message, uint32_t offset, uint16_t length, uint8_t flags, uint8_t path,
-                          int64_t now) except NULL
-    cdef int process_sack(self, const SackView *sack, SendQueue queue, bint has_gaps) except -3      # a SackVerdict
-    cdef uint32_t count_misses(self, const SackView *sack, bint advanced) noexcept nogil     # newly marked chunks
+    cdef OutChunk *append(self, Message *message, uint32_t offset, uint16_t length, uint8_t flags,
+                          uint8_t path, int64_t now) except NULL
+    cdef int process_sack(self, const SackView *sack, SendQueue queue, bint has_gaps) except -3  # SackVerdict
+    cdef uint32_t count_misses(self, const SackView *sack, bint advanced) noexcept nogil  # how many it marks
     cdef OutChunk *next_marked(self, tsn_t *tsn) noexcept nogil
     cdef void sent_again(self, OutChunk *chunk, tsn_t tsn, uint8_t path) noexcept nogil
     cdef uint32_t mark_path(self, int path, int target) noexcept nogil   # T3-rtx: all in flight on it are lost, to go to `target`; how many

@@ -59,8 +59,8 @@ cdef class Outstanding:
         self.capacity = capacity
         return 0
 
-    cdef OutChunk *append(self, Message *message, uint32_t offset, uint16_t length, uint8_t flags, uint8_t path,
-                          int64_t now) except NULL:
+    cdef OutChunk *append(self, Message *message, uint32_t offset, uint16_t length, uint8_t flags,
+                          uint8_t path, int64_t now) except NULL:
         """Give the next TSN to a fragment that is being sent on `path`."""
         cdef OutChunk *chunk
         cdef Flight *flight = &self.flights[path]
@@ -89,7 +89,7 @@ cdef class Outstanding:
         return chunk
 
     cdef inline void acknowledge(self, OutChunk *chunk, tsn_t tsn) noexcept nogil:
-        """The chunk has arrived, whether a cumulative ack or a gap block says so.  TSNs come in rising order."""
+        """The chunk has arrived, by a cumulative ack or a gap block.  TSNs come in rising order."""
         cdef Flight *flight = &self.flights[chunk.path]
         cdef uint32_t size = chunk_size(chunk)
         if chunk.state == MARKED:
@@ -112,7 +112,8 @@ cdef class Outstanding:
         """Apply a SACK: advance the ack point, mark gap-acked chunks, take back what the peer reneged on.
 
         Leaves in `flights` what happened to each path (rtt is 0 where a measurement ended: the caller
-        knows the time).  `has_gaps` is False for the ack of a SHUTDOWN, which cannot have any.  Miss reports are counted by count_misses(), after the congestion windows grew.
+        knows the time).  `has_gaps` is False for the ack of a SHUTDOWN, which cannot have any.  Miss reports
+        are counted by count_misses(), after the congestion windows grew.
         """
         cdef tsn_t tsn, bound
         cdef uint32_t offered = sack.cumulative_tsn_ack - self.cumulative_tsn_ack, index

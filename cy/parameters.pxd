@@ -12,7 +12,7 @@ cdef class ProtocolParameters:
     cdef public uint32_t association_max_retrans               # 10
     cdef public uint32_t path_max_retrans                      # 5
     cdef public uint32_t max_init_retransmits                  # 8
-    cdef public int64_t max_init_timeout                       # 60 s, bound of T1's back-off (sinit_max_init_timeo)
+    cdef public int64_t max_init_timeout                       # 60 s, most of T1's back-off (max_init_timeo)
     cdef public int64_t heartbeat_interval                     # 30 s
     cdef public bint heartbeat_enabled
     cdef public int64_t sack_delay                             # 200 ms

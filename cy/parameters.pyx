@@ -1,5 +1,4 @@
 """The protocol parameters of an endpoint or association, with the defaults of RFC 9260 section 16."""
-from libc.stdint cimport int64_t
 
 cdef enum:
     SECOND = 1000000

@@ -24,7 +24,7 @@ cdef struct InitParameters:
     const uint8_t *state_cookie  # its value
     uint32_t state_cookie_length
     bint has_state_cookie
-    uint32_t cookie_preservative # ms, 0 without
+    uint32_t cookie_preservative  # ms, 0 without
     bint has_supported_address_types, supports_ipv4, supports_ipv6
     bint forward_tsn_supported
     const uint8_t *supported_extensions
@@ -39,5 +39,5 @@ cdef struct InitParameters:
 cdef int parse_init_parameters(const uint8_t *parameters, uint32_t length, InitParameters *out) noexcept nogil
 cdef bytes address_parameter(const Address *address)              # IPv4 or IPv6 Address parameter
 cdef bytes unrecognized_parameters(const InitParameters *parameters, uint32_t most)
-    # Unrecognized Parameter TLVs for an INIT ACK, as many as fit `most` bytes
-cdef list unrecognized_causes(const InitParameters *parameters)   # Unrecognized Parameters causes for an ERROR
+# ... Unrecognized Parameter TLVs for an INIT ACK, as many as fit `most` bytes
+cdef list unrecognized_causes(const InitParameters *parameters)  # Unrecognized Parameters causes for an ERROR

@@ -21,8 +21,8 @@ cdef tuple names(const Route *route):
 cdef class ScriptedEndpoint(Endpoint):
     """ScriptedEndpoint(script): what the engine asks of the endpoint is asked of `script`.
 
-    receive(packet, (host, port, local host, carrier), now), handle_timeout(now), poll_transmit(now) -> true if
-    more waits, next_deadline() -> microseconds or None, receive_icmp(kind, quoted, (host, ...), now).
+    receive(packet, (host, port, local host, carrier), now), handle_timeout(now), poll_transmit(now) -> true
+    if more waits, next_deadline() -> microseconds or None, receive_icmp(kind, quoted, (host, ...), now).
     Packets to be sent are put into `outbox`.
     """
     cdef object script
@@ -65,7 +65,8 @@ cdef class ScriptedEndpoint(Endpoint):
 
 cdef class ScriptedCarrier(Carrier):
     """ScriptedCarrier(script, fd): script.receive_batch(carrier, budget) -> true if more may wait (it may use
-    give()), script.send_batch(packets) -> how many went, packets being those up to the next one of another carrier.
+    give()), script.send_batch(packets) -> how many went, packets being those up to the next one of another
+    carrier.
     """
     cdef object script
     cdef Endpoint receiver

@@ -37,7 +37,8 @@ cdef class SendQueue:
     cdef ssn_t *next_ssn                     # per stream, allocated by need
     cdef uint32_t ssn_capacity
 
-    cdef int push(self, bytes data, uint16_t stream_id, uint32_t ppid, uint8_t flags, uint32_t context) except -1
+    cdef int push(self, bytes data, uint16_t stream_id, uint32_t ppid, uint8_t flags,
+                  uint32_t context) except -1
     cdef int take(self, uint32_t length) except -1       # `length` bytes of `first` now have a TSN
     cdef void release(self, Message *message) noexcept   # one reference less
     cdef void clear(self) noexcept                       # everything not yet taken is dropped

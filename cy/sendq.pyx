@@ -24,7 +24,8 @@ cdef class SendQueue:
             free(message)
         free(self.next_ssn)
 
-    cdef int push(self, bytes data, uint16_t stream_id, uint32_t ppid, uint8_t flags, uint32_t context) except -1:
+    cdef int push(self, bytes data, uint16_t stream_id, uint32_t ppid, uint8_t flags,
+                  uint32_t context) except -1:
         cdef Message *message = self.free_messages
         if message != NULL:
             self.free_messages = message.next

@@ -94,7 +94,8 @@ cdef int add_first_path(Tcb t, const Route *route) except -1:
     return 0
 
 
-cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound, uint32_t tsn) except -1:
+cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound,
+                   uint32_t tsn) except -1:
     """What the peer said in INIT or INIT ACK becomes part of the TCB."""
     t.peer_tag = tag
     t.peer_rwnd = a_rwnd

@@ -30,8 +30,8 @@ cdef class SocketBase:
     cdef bytes notification                  # the encoded one at the head of the queue, once it was looked at
     cdef bint end_of_record                  # the last read took, or saw, the end of its message
 
-    cdef bint try_send(self, object data, uint32_t stream_id, uint32_t ppid, uint32_t flags, uint32_t timetolive,
-                       uint32_t context) except -1
+    cdef bint try_send(self, object data, uint32_t stream_id, uint32_t ppid, uint32_t flags,
+                       uint32_t timetolive, uint32_t context) except -1
     cdef Received *head(self, int flags) except? NULL
     cdef bytes read(self, Received *record, Py_ssize_t size, bint peek)
     cdef bytes read_notification(self, Received *record, Py_ssize_t size, bint peek)

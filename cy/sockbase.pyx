@@ -8,12 +8,11 @@ A call that cannot be answered here at once goes on in the subclass, by these me
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, Py_buffer, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from .association cimport SEND_SACK_IMMEDIATELY, SEND_UNORDERED, Association
-from .engine cimport Engine, clock
+from .engine cimport clock
 from .pathmgmt cimport start_heartbeats
 from .proto cimport ESTABLISHED
 from .recvq cimport KIND_DATA, Received
@@ -73,8 +72,8 @@ cdef class SocketBase:
 
     # ------------------------------------------------------------------ sending
 
-    cdef bint try_send(self, object data, uint32_t stream_id, uint32_t ppid, uint32_t flags, uint32_t timetolive,
-                       uint32_t context) except -1:
+    cdef bint try_send(self, object data, uint32_t stream_id, uint32_t ppid, uint32_t flags,
+                       uint32_t timetolive, uint32_t context) except -1:
         """Queue a message if that needs no further thought; False: the subclass must look into it."""
         cdef Association association = self.association
         if (type(data) is not bytes or association is None or association.state != ESTABLISHED
@@ -255,15 +254,16 @@ cdef class SocketBase:
         self.end_of_record = False
         if size:
             data = self.read(record, size, flags & MSG_PEEK)
-        return (data, (MSG_EOR if self.end_of_record else 0) | (0 if is_data else MSG_NOTIFICATION), association,
-                fields)
+        return (data, (MSG_EOR if self.end_of_record else 0) | (0 if is_data else MSG_NOTIFICATION),
+                association, fields)
 
     def _next(self):
         """For the subclass: (kind, stream, unordered, ppid, length left) of the oldest record, or None."""
         cdef Received *record = self.user.receive_queue.first()
         if record == NULL:
             return None
-        return record.kind, record.stream_id, record.unordered != 0, record.ppid, record.length - record.offset
+        return (record.kind, record.stream_id, record.unordered != 0, record.ppid,
+                record.length - record.offset)
 
     def _discard_data(self):
         """For the subclass: SHUT_RD; messages are no longer wanted."""
@@ -275,7 +275,7 @@ cdef class SocketBase:
     # ------------------------------------------------------------------ what options change in the core
 
     def report_if_dry(self):
-        """SCTP_SENDER_DRY_EVENT was switched on: it is queued at once if nothing is to be sent or acknowledged."""
+        """SCTP_SENDER_DRY_EVENT was switched on: queued at once if nothing is to be sent or acknowledged."""
         cdef Association association = self.association
         if association.send_queue.count == 0 and association.outstanding.data_bytes == 0:
             self.user.notify(SENDER_DRY_EVENT, association, (association.assoc_id,))

@@ -1,4 +1,4 @@
-"""Verification tag -> association: an open hash table of C integers.  Tags are random, so they hash themselves."""
+"""Verification tag -> association: an open hash table.  Tags are random, so they hash themselves."""
 from cpython.object cimport PyObject
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc, free

@@ -7,7 +7,6 @@ from .address cimport Address, same_ip
 from .agenda cimport Agenda
 from .entropy cimport Entropy
 from .outbox cimport Outbox
-from .outstanding cimport Outstanding
 from .path cimport Path
 from .proto cimport CLOSED
 from .reasm cimport Reassembly
@@ -44,8 +43,8 @@ cdef class Tcb(Schedulable):
     cdef uint32_t a_rwnd(self) noexcept:
         """The receive buffer that is left (6.2): bytes waiting for reassembly, order or the user count."""
         cdef uint64_t used = (self.reassembly.bytes_held + self.unread_bytes
-                              + RECORD_OVERHEAD * (self.reassembly.fragments_held + self.reassembly.messages_held
-                                                 + self.unread_records))
+                              + RECORD_OVERHEAD * (self.reassembly.fragments_held
+                                                   + self.reassembly.messages_held + self.unread_records))
         cdef uint64_t size = self.parameters.receive_buffer
         return <uint32_t>(size - used) if used < size else 0
 

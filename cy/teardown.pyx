@@ -1,9 +1,9 @@
 """The ends of an association: graceful shutdown, abort, failure (RFC 9260 sections 8.1, 9.1, 9.2)."""
 import errno
 
-from libc.stdint cimport INT64_MAX, int64_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t
 
-from .chunks cimport make_abort, make_chunk, make_shutdown, make_tlv
+from .chunks cimport make_abort, make_chunk, make_shutdown
 from .emit cimport emit_on
 from .path cimport Path
 from .proto cimport (
@@ -12,9 +12,9 @@ from .proto cimport (
     SHUTDOWN_SENT, STALE_COOKIE, USER_INITIATED_ABORT,
 )
 from .tcb cimport Tcb
-from .timers cimport TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
+from .timers cimport TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
 from .user cimport CONNECTED, ENDED, READABLE, WRITABLE
-from .wire cimport CURSOR_ITEM, ChunkView, Cursor, TlvView, get16, next_tlv
+from .wire cimport CURSOR_ITEM, ChunkView, Cursor, TlvView, next_tlv
 
 cdef int ECONNREFUSED = errno.ECONNREFUSED
 cdef int ECONNRESET = errno.ECONNRESET

@@ -4,7 +4,7 @@ import errno
 from libc.stdint cimport INT64_MAX, UINT32_MAX, int64_t, uint32_t, uint64_t
 
 from .chunks cimport (
-    DataView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_sack, make_chunk, make_tlv,
+    DataView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_sack, make_tlv,
 )
 from .outstanding cimport SACK_LIES, SACK_OLD, Flight
 from .path cimport PATH_UNCONFIRMED, Path
@@ -20,7 +20,7 @@ from .serial cimport tsn_lt, tsn_t
 from .tcb cimport MOST_CAUSES, Tcb
 from .teardown cimport SN_SENDER_DRY_EVENT, abort_association, answer_data_in_shutdown_sent, continue_shutdown
 from .timers cimport TIMER_SACK
-from .tsnmap cimport TSN_DUPLICATE, TSN_NEW, TSN_OUTSIDE
+from .tsnmap cimport TSN_DUPLICATE, TSN_NEW
 from .user cimport READABLE, WRITABLE
 from .wire cimport ChunkView
 
@@ -88,7 +88,7 @@ cdef int after_packet(Tcb t, int64_t now) except -1:
             t.sack_due = True
         if t.packets_to_acknowledge >= t.parameters.sack_frequency:
             t.sack_due = True
-        if t.state == SHUTDOWN_SENT:         # 9260-9.2-03: SHUTDOWN answers; a SACK only with gaps or duplicates
+        if t.state == SHUTDOWN_SENT:         # 9260-9.2-03: SHUTDOWN answers; SACK: gaps or duplicates
             t.sack_due = t.tsn_map.has_gaps() or t.tsn_map.duplicate_count != 0
             t.packets_to_acknowledge = 0
             answer_data_in_shutdown_sent(t, now)
@@ -147,7 +147,8 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
         t.drop(DROP_OLD_SACK)
         return 0
     if verdict == SACK_LIES:                 # 9260-12-03
-        return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"SACK for what was not sent")], ECONNABORTED)
+        return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"SACK for what was not sent")],
+                                 ECONNABORTED)
     advanced = t.outstanding.cumulative_tsn_ack != ack_point
     t.sack_since_t3 = True
     update_paths(t, was_fast_recovery, now)

@@ -8,8 +8,8 @@ from .crc32c cimport seal_packet
 from .outstanding cimport Flight, OutChunk, Outstanding
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path
 from .proto cimport (
-    COOKIE_ECHOED, COOKIE_WAIT, DATA_B, DATA_E, DATA_I, DATA_U, ESTABLISHED, SACK, SHUTDOWN_PENDING,
-    SHUTDOWN_RECEIVED, SHUTDOWN_SENT,
+    COOKIE_ECHOED, DATA_B, DATA_E, DATA_I, DATA_U, ESTABLISHED, SACK, SHUTDOWN_PENDING,
+    SHUTDOWN_RECEIVED,
 )
 from .sendq cimport Message, SendQueue
 from .serial cimport pad4, tsn_t

@@ -282,7 +282,7 @@ cdef class UdpCarrier(Carrier):
         self.route.carrier = self.index
 
     cdef int feed_errors(self, Endpoint endpoint, int64_t now) except -1:
-        """Give the ICMP errors of the error queue to the endpoint (RFC 6951 section 5.5); 1: more may wait."""
+        """Give the ICMP errors of the error queue to the endpoint (6951-5.5); 1: more may wait."""
         cdef int kind = 0
         for _ in range(MOST_ERRORS):
             if outbox_is_filling(endpoint.outbox):
@@ -312,7 +312,7 @@ cdef class UdpCarrier(Carrier):
         cdef int count = outbox.count - first
         cdef int done = 0, built, sent, error
         cdef int tries = 0
-        cdef int plain_until = 0             # packets below this go without offload: the system refused their run,
+        cdef int plain_until = 0             # those below go without offload: the system refused their run,
         cdef int refusal = 0                 # for this reason
         while done < count:
             built = self.build(outbox.buffer, packets, done, count, plain_until)
@@ -371,7 +371,7 @@ cdef class UdpCarrier(Carrier):
         return built
 
     cdef int run_length(self, const OutPacket *packets, int count) noexcept nogil:
-        """How many of these packets can leave as one message: same route and size, the last may be shorter."""
+        """How many of these packets can leave as one message: one route, one size, maybe a shorter last."""
         cdef uint32_t size = packets[0].length
         cdef int run = 1, most
         if size > self.offload_limit or size == 0:
@@ -397,7 +397,7 @@ cdef class UdpCarrier(Carrier):
         self.datagrams_sent += messages
 
     cdef void blame_offload(self, int refusal, uint32_t size) noexcept nogil:
-        """A run was refused that went packet by packet: too large segments for a path, or no offload at all."""
+        """A run was refused, then went packet by packet: too large segments for a path, or no offload."""
         if refusal == EINVAL or refusal == EMSGSIZE:
             self.offload_limit = min(self.offload_limit, size - 1)
         else:

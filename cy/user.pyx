@@ -58,7 +58,8 @@ cdef class SctpUser:
 
     # Python face, for tests and tools
     def read(self, int64_t now):
-        """The oldest record whole, or None: (kind, bytes or fields, stream_id, ssn, ppid, unordered, tsn, association)."""
+        """The oldest record whole, or None: (kind, bytes or fields, stream_id, ssn, ppid, unordered, tsn,
+        association)."""
         cdef Received *record = self.receive_queue.first()
         cdef object association
         if record == NULL:

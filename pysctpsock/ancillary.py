@@ -86,13 +86,15 @@ def parse(items: Iterable[tuple[int, int, Any]], sock: Any) -> SendInfo:
 def sndrcvinfo(fields: tuple[Any, ...], assoc_id: int) -> Any:
     """sctp_sndrcvinfo of a received message: (stream, ssn, unordered, ppid, tsn, cumulative tsn)."""
     stream, ssn, unordered, ppid, tsn, cumtsn = fields
-    return structs.sctp_sndrcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid, 0, 0, tsn, cumtsn, assoc_id)
+    return structs.sctp_sndrcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid, 0, 0, tsn, cumtsn,
+                                   assoc_id)
 
 
 def rcvinfo(fields: tuple[Any, ...], assoc_id: int) -> Any:
     """sctp_rcvinfo of a received message."""
     stream, ssn, unordered, ppid, tsn, cumtsn = fields
-    return structs.sctp_rcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid, tsn, cumtsn, 0, assoc_id)
+    return structs.sctp_rcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid, tsn, cumtsn, 0,
+                                assoc_id)
 
 
 def nxtinfo(following: tuple[Any, ...], assoc_id: int) -> Any:

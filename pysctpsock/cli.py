@@ -42,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="command")
     daytime = commands.add_parser(
         "daytime", help="the multi-stream daytime demo",
-        description="Local time comes on stream 0, GMT on stream 1.  Without --server and --client: both, in two "
-                    "processes, over loopback.")
+        description="Local time comes on stream 0, GMT on stream 1.  Without --server and --client: both, "
+                    "in two processes, over loopback.")
     which = daytime.add_mutually_exclusive_group()
     which.add_argument("--server", action="store_true", help="serve")
     which.add_argument("--client", metavar="HOST", help="ask the server on this host")
@@ -97,7 +97,8 @@ def make_socket() -> Any:
     from . import socket
 
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
-    initmsg = socket.sctp_initmsg(sinit_num_ostreams=STREAMS, sinit_max_instreams=STREAMS, sinit_max_attempts=4)
+    initmsg = socket.sctp_initmsg(sinit_num_ostreams=STREAMS, sinit_max_instreams=STREAMS,
+                                  sinit_max_attempts=4)
     sock.setsockopt(socket.SOL_SCTP, socket.SCTP_INITMSG, initmsg)
     return sock
 
@@ -125,12 +126,14 @@ def ask(host: str, port: int) -> None:
     with make_socket() as sock:
         sock.settimeout(PATIENCE)
         sock.connect((host, port))
-        sock.setsockopt(socket.SOL_SCTP, socket.SCTP_EVENTS, socket.sctp_event_subscribe(sctp_data_io_event=1))
+        sock.setsockopt(socket.SOL_SCTP, socket.SCTP_EVENTS,
+                        socket.sctp_event_subscribe(sctp_data_io_event=1))
         while True:
             data, _address, sinfo, _flags = sock.sctp_recvmsg(1024)
             if not data:
                 break
-            label = {LOCALTIME_STREAM: "Local", GMT_STREAM: "GMT  "}.get(sinfo.sinfo_stream, f"{sinfo.sinfo_stream}")
+            stream = sinfo.sinfo_stream
+            label = {LOCALTIME_STREAM: "Local", GMT_STREAM: "GMT  "}.get(stream, str(stream))
             print(f"({label}) {data.decode().rstrip()}")
         print_facts(sock)
 
@@ -195,7 +198,8 @@ def run_doctor(options: argparse.Namespace) -> int:
             continue
         state = carrier.snapshot()
         carrier.close()
-        offloads = [label for key, label in (("use_gso", "segmentation offload"), ("use_gro", "receive offload"),
+        offloads = [label for key, label in (("use_gso", "segmentation offload"),
+                                             ("use_gro", "receive offload"),
                                              ("use_mmsg", "sendmmsg and recvmmsg")) if state[key]]
         facts.append((name, "yes: " + (", ".join(offloads) or "plain calls")))
         facts.append(("  buffers", f"{state['receive_buffer']} bytes in, {state['send_buffer']} bytes out"))

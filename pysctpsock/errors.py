@@ -1,4 +1,4 @@
-"""From an errno to the OSError that the `socket` module would raise, with a text that says what SCTP means by it."""
+"""From an errno to the OSError that the `socket` module would raise, with a text in SCTP's terms."""
 import errno as _errno
 import os
 

@@ -1,7 +1,7 @@
 """The gevent side: watches the carriers' descriptors, keeps the timer, lets greenlets wait.
 
-The only file that knows gevent's loop.  Watchers do not keep the loop alive: a program whose greenlets have all
-ended ends, however many associations are open.  A greenlet that waits here does keep it alive.
+The only file that knows gevent's loop.  Watchers do not keep the loop alive: a program whose greenlets have
+all ended ends, however many associations are open.  A greenlet that waits here does keep it alive.
 """
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class GeventDriver:
     def check(self) -> None:
         """RuntimeError in another thread than the driver's, OSError (EBADF) in a forked child."""
         if os.getpid() != self._pid:
-            raise OSError(errno.EBADF, "this SCTP stack belongs to the parent process: open new sockets after fork()")
+            raise OSError(errno.EBADF,
+                          "this SCTP stack belongs to the parent process: open new sockets after fork()")
         if get_ident() != self._thread:
             raise RuntimeError("this SCTP stack belongs to another thread")
 
@@ -111,7 +112,7 @@ class GeventDriver:
     # --- asked by sockets and the stack
 
     def run_until(self, predicate: Callable[[], object], timeout: float) -> bool:
-        """Run the hub until `predicate()` is true, which is asked after each pump; False: it was not in time (s)."""
+        """Run the hub until `predicate()` is true, asked after each pump; False: `timeout` (s) came first."""
         self.check()
         self.engine.pump()
         deadline = monotonic() + timeout
@@ -165,7 +166,7 @@ class GeventDriver:
 
 
 class WaitList:
-    """The greenlets that wait for one thing, such as a message to read on one socket; the longest waiting first.
+    """The greenlets that wait for one thing, such as a message to read on a socket; longest waiting first.
 
     A wake-up is a hint: who is woken looks whether the thing is there and waits again if not.
     """

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any
 
-from . import ancillary, notifications, options
+from . import ancillary, notifications, options, structs
 from . import constants as c
-from . import structs
 from ._cy.sockbase import Readiness, SocketBase
 from ._cy.user import SctpUser
 from .address import from_core, is_wildcard, to_core
@@ -34,6 +33,7 @@ class SctpSocket(SocketBase):
 
     sibling: Callable[[], SctpSocket]  # makes an empty socket of the public class, for accept()
     _closed = True  # until made
+    _timeout: float | None
 
     def __init__(self, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM,
                  proto: int = c.IPPROTO_SCTP) -> None:
@@ -96,8 +96,8 @@ class SctpSocket(SocketBase):
         shown = [f"family={self.family!s}", f"type={self.type!s}", f"proto={self.proto}"]
         if not self._closed:
             shown.append(f"laddr={self.getsockname()}")
-            if self._peer is not None:
-                shown.append(f"raddr={self._peer}")
+            if self.association is not None and self.association.announced:
+                shown.append(f"raddr={self.getpeername()}")
         state = " [closed]" if self._closed else ""
         return f"<{type(self).__module__}.{type(self).__qualname__}{state} {', '.join(shown)}>"
 
@@ -164,7 +164,8 @@ class SctpSocket(SocketBase):
 
     def core_address(self, address: Any) -> tuple[str, int]:
         """(numeric host, port) of an address tuple given to this socket."""
-        if self._family == _socket.AF_INET6 and isinstance(address, tuple) and len(address) == 2 and "." in address[0]:
+        if (self._family == _socket.AF_INET6 and isinstance(address, tuple) and len(address) == 2
+                and "." in address[0]):
             return to_core(_socket.AF_INET, address)
         return to_core(self._family, address)
 
@@ -229,7 +230,7 @@ class SctpSocket(SocketBase):
         """
         self._check_open()
         backlog = max(backlog, 0)
-        if self.association is not None:
+        if self.association is not None and (self.association.announced or not self.association.ended):
             raise error(errno.EINVAL, "the socket is connected")
         if self._listener is not None:
             if backlog:
@@ -243,7 +244,8 @@ class SctpSocket(SocketBase):
         if self._stack.listening_conflict(claim):
             raise error(errno.EADDRINUSE, f"another socket listens at SCTP port {claim.port}")
         self._stack.open_for_listening(claim.ipv6)
-        self._listener = self._stack.endpoint.listen(self.user, claim.host, claim.port, backlog, self.parameters)
+        self._listener = self._stack.endpoint.listen(self.user, claim.host, claim.port, backlog,
+                                                     self.parameters)
         claim.listening = True
 
     def _stop_listening(self) -> None:
@@ -267,12 +269,13 @@ class SctpSocket(SocketBase):
         return accepted, accepted.getpeername()
 
     def _adopt(self, listener: SctpSocket, association: Any) -> None:
-        """Become the socket of an association that was set up at a listening one, whose options it has too."""
+        """Become the socket of an association that was set up at a listening one; it has its options."""
         self._set_up(listener._stack, listener._family, association.user)
         self.association = association
         self.parameters = association.parameters
-        for name in ("linger", "reuse_address", "recv_rcvinfo", "recv_nxtinfo", "mapped_v4", "disable_fragments",
-                     "default_stream", "default_flags", "default_ppid", "default_context", "default_timetolive"):
+        for name in ("linger", "reuse_address", "recv_rcvinfo", "recv_nxtinfo", "mapped_v4",
+                     "disable_fragments", "default_stream", "default_flags", "default_ppid",
+                     "default_context", "default_timetolive"):
             setattr(self, name, getattr(listener, name))
         self.buffer_sizes = dict(listener.buffer_sizes)
         self.switches = dict(listener.switches)
@@ -292,8 +295,7 @@ class SctpSocket(SocketBase):
         ECONNREFUSED, ETIMEDOUT, after which connecting may be tried again.
         """
         self._check_open()
-        self._associate(*self.core_address(address))
-        association = self.association
+        association = self._associate(*self.core_address(address))
         if self._timeout == 0.0:
             raise error(errno.EINPROGRESS)
         self._wait(self._writers, lambda: association.state not in SETTING_UP)
@@ -312,8 +314,8 @@ class SctpSocket(SocketBase):
             return problem.errno or errno.EINVAL
         return 0
 
-    def _associate(self, host: str, port: int, init: Any = None) -> None:
-        """Begin an association; `init` overrides SCTP_INITMSG for it."""
+    def _associate(self, host: str, port: int, init: Any = None) -> Any:
+        """Begin an association and give it; `init` overrides SCTP_INITMSG for it."""
         association = self.association
         if association is not None and association.state in SETTING_UP and self._timeout == 0.0:
             self.engine.poll()
@@ -335,9 +337,11 @@ class SctpSocket(SocketBase):
         carrier = self._stack.carrier("connect", ipv6)
         self._peer = None
         self._error_taken = False
-        self.association = self._stack.endpoint.connect(
-            self.user, claim.host, claim.port, host, port, udp_port, carrier.index, parameters, self.engine.now())
+        self.association = association = self._stack.endpoint.connect(
+            self.user, claim.host, claim.port, host, port, udp_port, carrier.index, parameters,
+            self.engine.now())
         self.engine.pump()
+        return association
 
     def take_error(self) -> int:
         """The errno that ended the association, told once (SO_ERROR); 0 if there is none."""
@@ -361,7 +365,8 @@ class SctpSocket(SocketBase):
         if not 1 <= len(arguments) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(arguments)} given)")
         flags = arguments[0] if len(arguments) == 2 else 0
-        return self._send(data, self.default_stream, self.default_ppid, self.default_flags, self.default_timetolive,
+        return self._send(data, self.default_stream, self.default_ppid, self.default_flags,
+                          self.default_timetolive,
                           self.default_context, flags, arguments[-1])
 
     def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[tuple[int, int, Any]] = (), flags: int = 0,
@@ -370,7 +375,8 @@ class SctpSocket(SocketBase):
         data = b"".join(bytes(memoryview(buffer)) for buffer in buffers)
         self._check_sendable(data)
         info = ancillary.parse(ancdata, self)
-        return self._send(data, info.stream, info.ppid, info.flags, info.timetolive, info.context, flags, address,
+        return self._send(data, info.stream, info.ppid, info.flags, info.timetolive, info.context, flags,
+                          address,
                           info.init)
 
     def _check_sendable(self, data: bytes) -> None:
@@ -381,7 +387,8 @@ class SctpSocket(SocketBase):
         if len(data) > self.parameters.send_buffer:
             raise error(errno.EMSGSIZE, f"{len(data)} bytes are more than SO_SNDBUF")
 
-    def _send(self, data: Any, stream: int, ppid: int, flags: int, timetolive: int, context: int, msg_flags: int = 0,
+    def _send(self, data: Any, stream: int, ppid: int, flags: int, timetolive: int, context: int,
+              msg_flags: int = 0,
               to: Any = None, init: Any = None) -> int:
         """Send one message by all rules, in the order in which Linux applies them."""
         if type(data) is not bytes:
@@ -401,11 +408,14 @@ class SctpSocket(SocketBase):
             raise error(self.take_error() or errno.EPIPE)
         if stream >= association.outbound_streams:
             raise error(errno.EINVAL, f"stream {stream} of {association.outbound_streams}")
-        if self.disable_fragments and len(data) > self._fragmentation_point():
-            raise error(errno.EMSGSIZE, f"{len(data)} bytes do not fit one packet, and fragmentation is disabled")
+        if self.disable_fragments and len(data) > options.fragmentation_point(
+                association.snapshot()["paths"][0]):
+            raise error(errno.EMSGSIZE,
+                        f"{len(data)} bytes do not fit one packet, and fragmentation is disabled")
         self._submit(association, data, stream, ppid, flags, timetolive, context, msg_flags)
         if created and self._timeout != 0.0 and not msg_flags & c.MSG_DONTWAIT:
-            self._wait(self._writers, lambda: association.state not in SETTING_UP)  # whatever comes of it, as Linux
+            self._wait(self._writers,
+                       lambda: association.state not in SETTING_UP)  # whatever comes of it, as Linux
         return len(data)
 
     def _submit(self, association: Any, data: bytes, stream: int, ppid: int, flags: int, timetolive: int,
@@ -426,7 +436,7 @@ class SctpSocket(SocketBase):
         self.engine.pump()
 
     def _connect_by_sending(self, to: Any, stream: int, init: Any) -> bool:
-        """sendto() with an address: True if it has begun an association; EADDRNOTAVAIL if it is another peer's."""
+        """sendto() with an address: True if it has begun an association; EADDRNOTAVAIL: another peer's."""
         host, port = self.core_address(to)
         association = self.association
         if association is None or (association.ended and not association.announced):
@@ -441,10 +451,6 @@ class SctpSocket(SocketBase):
 
     def _peers(self, association: Any) -> list[tuple[str, int]]:
         return [(path["address"], association.peer_port) for path in association.snapshot()["paths"]]
-
-    def _fragmentation_point(self) -> int:
-        association = self.association
-        return options.fragmentation_point(association.snapshot()["paths"][0])
 
     # ------------------------------------------------------------------ receiving
 
@@ -466,9 +472,11 @@ class SctpSocket(SocketBase):
         number = self.take_error()
         if number:
             raise error(number)
-        if self._read_ended or (self.association is not None and self.association.peer_shutdown):
-            return False
-        raise error(errno.ENOTCONN)
+        if not self._read_ended and (self.association is None or not self.association.peer_shutdown):
+            raise error(errno.ENOTCONN)
+        if self.association is not None and not self.association.ended:
+            self.engine.poll()  # who reads on behind the end waits for notifications
+        return bool(queue.count)
 
     def _nothing_will_come(self) -> bool:
         association = self.association
@@ -626,7 +634,8 @@ class SctpSocket(SocketBase):
         self._check_open()
         if value is None:
             raise error(errno.EFAULT, f"no value, length {optlen}")
-        options.set_option(self, level, optname, value if isinstance(value, int) else bytes(memoryview(value)))
+        options.set_option(self, level, optname,
+                           value if isinstance(value, int) else bytes(memoryview(value)))
 
     def getsockopt(self, level: int, optname: int, buflen: Any = 0) -> Any:
         """Get an option: an int without `buflen`, else bytes.

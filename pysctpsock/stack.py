@@ -24,7 +24,7 @@ from .errors import error
 from .hub import GeventDriver
 
 if TYPE_CHECKING:
-    from .socket import SctpSocket
+    from .one_to_one import SctpSocket
 
 DYNAMIC_PORTS = range(49152, 65536)  # RFC 6335 section 6
 DRAIN_TIME = 5.0  # seconds at exit for associations that are being shut down
@@ -107,7 +107,8 @@ class Stack:
             try:
                 carrier = UdpCarrier("::" if ipv6 else "0.0.0.0", port, ipv6)
             except OSError as problem:
-                raise error(problem.errno, f"UDP port {port} for SCTP (PYSCTPSOCK_UDP_PORT)") from problem
+                number = problem.errno or errno.EIO
+                raise error(number, f"UDP port {port} for SCTP (PYSCTPSOCK_UDP_PORT)") from problem
             self.engine.add_carrier(carrier)
             self.carriers[role, ipv6] = carrier
         return carrier
@@ -119,7 +120,8 @@ class Stack:
                 self.carrier("listen", version)
             except OSError as problem:
                 # A wildcard that would take both takes what the host has.
-                if ipv6 is not None or not version or problem.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                missing = problem.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+                if ipv6 is not None or not version or not missing:
                     raise
 
     # ------------------------------------------------------------------ the port table
@@ -155,8 +157,9 @@ class Stack:
         raise error(errno.EADDRINUSE, "no free dynamic SCTP port")
 
     def conflict(self, claim: Claim) -> bool:
-        """Whether another socket, or an association that outlives its socket, keeps this one from the port."""
-        others = [other for other in self.claims.get(claim.port, ()) if other is not claim and claim.overlaps(other)]
+        """Whether another socket, or an association that outlives its socket, keeps it from the port."""
+        others = [other for other in self.claims.get(claim.port, ())
+                  if other is not claim and claim.overlaps(other)]
         if any(other.listening or not (other.reuse and claim.reuse) for other in others):
             return True
         return not claim.reuse and not others and any(
@@ -170,7 +173,7 @@ class Stack:
     # ------------------------------------------------------------------ the end
 
     def drain(self, timeout: float) -> bool:
-        """Close every socket and let their associations end; False if some had not after `timeout` seconds."""
+        """Close every socket and let their associations end; False if not all had in `timeout` seconds."""
         for sock in list(self.sockets):
             sock._close()
         self.engine.pump()
@@ -178,7 +181,7 @@ class Stack:
 
 
 def check_local(host: str, port: int, ipv6: bool) -> None:
-    """EADDRNOTAVAIL unless the address is this host's, EACCES if the port wants a privilege: the system is asked."""
+    """EADDRNOTAVAIL unless the address is this host's, EACCES if the port is privileged: asks the system."""
     family = _socket.AF_INET6 if ":" in host or (is_wildcard(host) and ipv6) else _socket.AF_INET
     with _socket.socket(family, _socket.SOCK_DGRAM) as probe:
         try:

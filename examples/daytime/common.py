@@ -1,4 +1,4 @@
-"""What the daytime server and client have in common (the header of "Better networking with SCTP", IBM 2006)."""
+"""What the daytime server and client share (the header of "Better networking with SCTP", IBM 2006)."""
 import time
 
 MAX_BUFFER = 1024

@@ -1,4 +1,4 @@
-"""Messages on one-to-one sockets: boundaries, streams, ancillary data, notifications (RFC 6458 sections 3 to 6)."""
+"""Messages on one-to-one sockets: boundaries, streams, ancillary data, notifications (RFC 6458, 3 to 6)."""
 import errno
 import socket as kernel
 import struct
@@ -58,7 +58,8 @@ def test_both_directions(sockets):
 def test_sends_on_a_listening_socket(ipv4):
     """Cases 58, 61."""
     listener = ipv4.listener()
-    for call in (lambda: listener.send(b"x"), lambda: listener.sendmsg([b"x"]), lambda: listener.sendall(b"x")):
+    for call in (lambda: listener.send(b"x"), lambda: listener.sendmsg([b"x"]),
+                 lambda: listener.sendall(b"x")):
         with raises(errno.EPIPE):
             call()
 
@@ -200,11 +201,14 @@ def test_full_send_buffer_without_waiting(ipv4):
     """EAGAIN, and room again after the peer has read."""
     client, server = ipv4.pair()
     client.setblocking(False)
-    sent = 0
-    with pytest.raises(BlockingIOError):
-        for _ in range(100_000):
-            client.send(bytes(3000))
-            sent += 1
+    sent = refusals = 0
+    while refusals < 2:  # until the peer's buffer is full too, and that has been acknowledged
+        try:
+            sent += client.send(bytes(3000)) // 3000
+            refusals = 0
+        except BlockingIOError:
+            refusals += 1
+            gevent.sleep(0.3)
     client.settimeout(0.1)
     before = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -310,15 +314,16 @@ def test_empty_buffer(ipv4):
 def test_receive_without_association(ipv4):
     """Case 84, and an unconnected socket."""
     for sock in (ipv4.listener(), ipv4.new()):
-        for call in (lambda: sock.recv(9), lambda: sock.recvmsg(9), lambda: sock.sctp_recvmsg(9),
-                     lambda: sock.recvfrom(9), lambda: sock.recv_into(bytearray(9))):
+        for receive in (sock.recv, sock.recvmsg, sock.sctp_recvmsg, sock.recvfrom):
             with raises(errno.ENOTCONN):
-                call()
+                receive(9)
+        with raises(errno.ENOTCONN):
+            sock.recv_into(bytearray(9))
 
 
 def test_nothing_to_read(ipv4):
     """Cases 39 and 40; timeouts are kept."""
-    client, server = ipv4.pair()
+    _client, server = ipv4.pair()
     server.setblocking(False)
     with raises(errno.EAGAIN):
         server.recvmsg(9)
@@ -389,7 +394,8 @@ def test_ancillary_data_of_received_messages(ipv4):
         sctp_sendmsg(client, b"message", stream_no=number, ppid=number)
     gevent.sleep(0.05)
     data, items, flags, _ = server.recvmsg(99, 200)
-    assert [item[:2] for item in items] == [(132, socket.SCTP_NXTINFO), (132, SCTP_RCVINFO), (132, SCTP_SNDRCV)]
+    assert [item[:2] for item in items] == [(132, socket.SCTP_NXTINFO), (132, SCTP_RCVINFO),
+                                            (132, SCTP_SNDRCV)]
     assert flags == MSG_EOR
     following = socket.sctp_nxtinfo.unpack(items[0][2])
     assert (following.nxt_sid, following.nxt_ppid, following.nxt_length) == (1, 1, 7)
@@ -416,10 +422,12 @@ def test_sendv_and_recvv(ipv4):
     """Cases 125 to 128."""
     client, server = ipv4.pair()
     assert sctp_sendv(client, [b"three ", b"part ", b"message"]) == 18
-    assert sctp_recvv(server, 99) == (b"three part message", client.getsockname(), None, socket.SCTP_RECVV_NOINFO,
+    assert sctp_recvv(server, 99) == (b"three part message", client.getsockname(), None,
+                                      socket.SCTP_RECVV_NOINFO,
                                       MSG_EOR)
     server.setsockopt(IPPROTO_SCTP, socket.SCTP_RECVRCVINFO, 1)
-    assert sctp_sendv(client, [b"rtx"], None, sctp_prinfo(socket.SCTP_PR_SCTP_RTX, 10), socket.SCTP_SENDV_PRINFO) == 3
+    assert sctp_sendv(client, [b"rtx"], None, sctp_prinfo(socket.SCTP_PR_SCTP_RTX, 10),
+                      socket.SCTP_SENDV_PRINFO) == 3
     spa = sctp_sendv_spa(sendv_flags=socket.SCTP_SEND_SNDINFO_VALID | socket.SCTP_SEND_PRINFO_VALID)
     spa.sendv_sndinfo.snd_sid = 3
     assert sctp_sendv(client, [b"spa"], None, spa, socket.SCTP_SENDV_SPA) == 3
@@ -447,7 +455,8 @@ def test_comm_up_first(ipv4):
     data, items, flags, address = client.recvmsg(999)
     assert (len(data), items, flags, address) == (20, [], MSG_NOTIFICATION | MSG_EOR, listener.getsockname())
     change = notifications.parse(data)
-    assert (change.sac_state, change.sac_outbound_streams, change.sac_inbound_streams) == (socket.SCTP_COMM_UP, 10, 10)
+    assert (change.sac_state, change.sac_outbound_streams,
+            change.sac_inbound_streams) == (socket.SCTP_COMM_UP, 10, 10)
     assert change.sac_assoc_id == client.association.assoc_id
 
 
@@ -466,9 +475,12 @@ def test_events_in_order_of_a_graceful_end(ipv4):
             event = notifications.parse(data)
             kind = int.from_bytes(data[:2], "little" if struct.pack("=H", 1)[0] else "big")
             seen.append((kind, event.sac_state if kind == socket.SCTP_ASSOC_CHANGE else None))
-        else:
+        elif data:
             seen.append(data)
-    assert seen == [(socket.SCTP_ASSOC_CHANGE, socket.SCTP_COMM_UP), b"data", (socket.SCTP_SHUTDOWN_EVENT, None),
+        else:
+            gevent.sleep(0.001)  # the end of the stream comes before that of the association
+    assert seen == [(socket.SCTP_ASSOC_CHANGE, socket.SCTP_COMM_UP), b"data",
+                    (socket.SCTP_SHUTDOWN_EVENT, None),
                     (socket.SCTP_ASSOC_CHANGE, socket.SCTP_SHUTDOWN_COMP)]
     assert server.recv(9) == b""
 
@@ -489,9 +501,10 @@ def test_comm_lost(ipv4):
     subscribe(server, sctp_association_event=1)
     client.setsockopt(kernel.SOL_SOCKET, kernel.SO_LINGER, struct.pack("=ii", 1, 0))
     client.close()
-    data, _, flags, _ = server.recvmsg(999)
+    data, _, _flags, _ = server.recvmsg(999)
     change = notifications.parse(data)
-    assert (change.sac_length, change.sac_state, kernel.ntohs(change.sac_error)) == (24, socket.SCTP_COMM_LOST, 12)
+    assert (change.sac_length, change.sac_state,
+            kernel.ntohs(change.sac_error)) == (24, socket.SCTP_COMM_LOST, 12)
     assert change.tail == b"\0\x0c\0\4"
     with raises(errno.ECONNRESET):
         server.recv(9)
@@ -535,7 +548,7 @@ def test_event_option(ipv4):
 # ------------------------------------------------------------------ many at once
 
 def test_many_greenlets_on_one_pair(ipv4):
-    """Case 155, with greenlets: ten times ten messages through one pair of sockets; all arrive once, whole."""
+    """Case 155, with greenlets: ten times ten messages through a pair of sockets; all arrive once, whole."""
     client, server = ipv4.pair()
     sent = [b"%d/%d:" % (worker, turn) + bytes([worker]) * (worker * 300 + 1) for worker in range(10)
             for turn in range(10)]

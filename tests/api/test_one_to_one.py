@@ -1,4 +1,4 @@
-"""One-to-one sockets: life from socket() to close() (RFC 6458 section 4; case numbers of the behaviour list)."""
+"""One-to-one sockets: life from socket() to close() (RFC 6458 section 4; numbered behaviour cases)."""
 import errno
 import gc
 import os
@@ -28,14 +28,14 @@ from pysctpsock.socket import (
     sctp_initmsg,
 )
 
-
 # ------------------------------------------------------------------ socket()
 
 def test_class_and_module():
     """`socket(...)` is ours for SCTP and gevent's otherwise; isinstance holds for both."""
     import gevent.socket
 
-    with socket.socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP) as ours, socket.socket(AF_INET, SOCK_STREAM) as tcp:
+    with socket.socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP) as ours, \
+            socket.socket(AF_INET, SOCK_STREAM) as tcp:
         assert type(ours) is socket.socket
         assert isinstance(ours, socket.socket)
         assert isinstance(tcp, gevent.socket.socket)
@@ -63,7 +63,8 @@ def test_kinds_that_are_none(family, kind, number):
 
 def test_socket_creation():
     """Case 102 (SOCK_STREAM), and the flags that the type may carry."""
-    with socket.socket(AF_INET, SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, IPPROTO_SCTP) as sock:
+    with socket.socket(AF_INET, SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
+                       IPPROTO_SCTP) as sock:
         assert sock.type == SOCK_STREAM
         assert sock.gettimeout() == 0
 
@@ -114,11 +115,14 @@ def test_bind_to_foreign_address(ipv4):
 @pytest.mark.skipif(os.geteuid() != 0, reason="wants root, to drop to another user")
 def test_low_port_without_privilege_as_other_user():
     """Case 105."""
-    code = ("import os; os.setuid(65534)\n"
+    code = ("import os\n"
             "from pysctpsock.socket import *\n"
-            "try: socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP).bind(('127.0.0.1', 7))\n"
+            "sock = socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP)\n"  # loads what that user may not read
+            "os.setuid(65534)\n"
+            "try: sock.bind(('127.0.0.1', 7))\n"
             "except PermissionError as e: print(e.errno)\n")
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True,
+                          timeout=60)
     assert done.stdout.split() == [str(errno.EACCES)], done.stderr
 
 
@@ -326,7 +330,8 @@ def test_connect_times_out_by_initmsg(ipv4):
     """INIT retransmissions exhausted (SCTP_INITMSG: one attempt more, at most 100 ms apart): ETIMEDOUT."""
     sock = ipv4.new(timeout=None)
     with silent_peer(sock):
-        sock.setsockopt(IPPROTO_SCTP, socket.SCTP_INITMSG, sctp_initmsg(sinit_max_attempts=1, sinit_max_init_timeo=100))
+        sock.setsockopt(IPPROTO_SCTP, socket.SCTP_INITMSG,
+                        sctp_initmsg(sinit_max_attempts=1, sinit_max_init_timeo=100))
         before = time.monotonic()
         with raises(errno.ETIMEDOUT):
             sock.connect(("127.0.0.1", 5000))

@@ -28,9 +28,9 @@ from net import (
     sender,
 )
 from packets import DATA, SACK, B, E, I, U
+
 from pysctpsock._cy.endpoint import Endpoint
 from pysctpsock._cy.user import SctpUser
-
 from pysctpsock.sim import endpoint_seed
 
 PAYLOAD = 1500 - 20 - 8 - 12 - 16  # greatest unfragmented message in UDP over IPv4, path MTU 1500

@@ -5,10 +5,10 @@ import errno
 
 import packets
 from failures import watch
+
 from pysctpsock._cy.parameters import ProtocolParameters
 from pysctpsock._cy.proto import State
 from pysctpsock._cy.user import Ready, SctpUser
-
 from pysctpsock.sim import MILLISECOND, SECOND, UDP_PORT, Link, Network
 
 __all__ = [

@@ -5,6 +5,7 @@ import socket
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pysctpsock._cy.address import describe_address
 
 

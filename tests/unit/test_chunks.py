@@ -4,6 +4,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pysctpsock._cy import chunks
 from pysctpsock._cy.chunks import decode_chunk, encode_data, make_chunk, make_init, make_tlv
 

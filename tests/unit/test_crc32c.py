@@ -2,6 +2,7 @@
 import random
 
 import pytest
+
 from pysctpsock._cy.crc32c import chosen, crc32c, implementations, is_intact, sealed
 
 INIT_PACKET = bytes.fromhex(

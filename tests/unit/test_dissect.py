@@ -5,9 +5,9 @@ import struct
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pysctpsock._cy.crc32c import is_intact
 
 from pysctpsock import dissect as module
+from pysctpsock._cy.crc32c import is_intact
 from pysctpsock.dissect import build, describe, dissect
 
 INIT_PACKET = bytes.fromhex(

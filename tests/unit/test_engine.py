@@ -351,7 +351,7 @@ def test_udp_packets_reach_the_endpoint_with_their_route_and_answers_return(gro)
     for i in range(0, len(payloads), 100):
         a_script.to_send = [(payload, host, port, "", 0) for payload in payloads[i:i + 100]]
         a_engine.pump()
-        read_until(b_engine, b, lambda: len(b_script.received) >= i + 100)
+        read_until(b_engine, b, lambda: len(b_script.received) >= i + 100)  # noqa: B023
     assert [data for data, _ in b_script.received] == payloads
     assert {route for _, route in b_script.received} == {(*a.local_address(), "127.0.0.1", 0)}
     read_until(a_engine, a, lambda: len(a_script.received) >= 2 * len(payloads))

@@ -184,7 +184,7 @@ def test_a_wake_up_given_to_a_killed_greenlet_goes_to_the_next(host):
     first = gevent.spawn(host.arrived.wait, 10)
     second = gevent.spawn(lambda: (host.arrived.wait(10), woken.append(2)))
     gevent.sleep(0)
-    killer = gevent.spawn(first.kill, block=False)        # before the wake-up is delivered, though ordered after
+    killer = gevent.spawn(first.kill, block=False)        # before the wake-up comes, though ordered after
     gevent.get_hub().loop.run_callback(first.throw, gevent.GreenletExit)
     host.arrived.wake_one()
     second.join(10)
@@ -290,7 +290,8 @@ def test_another_thread_is_refused(host):
     errors = []
 
     def use():
-        for call in (lambda: host.arrived.wait(1), host.engine.request_soon, lambda: host.driver.run_until(bool, 1)):
+        for call in (lambda: host.arrived.wait(1), host.engine.request_soon,
+                     lambda: host.driver.run_until(bool, 1)):
             try:
                 call()
             except RuntimeError as error:
@@ -350,7 +351,8 @@ waiters = WaitList(driver)
 @pytest.mark.parametrize("case", [
     "gevent.wait()",
     "assert gevent.get_hub().join() is True",
-    "greenlet = gevent.spawn(waiters.wait, 0.05); gevent.wait(); assert isinstance(greenlet.exception, TimeoutError)",
+    "greenlet = gevent.spawn(waiters.wait, 0.05); gevent.wait();"
+    "assert isinstance(greenlet.exception, TimeoutError)",
     # With a waiter the loop stays alive: only the time limit of gevent.wait ends this.
     "gevent.spawn(waiters.wait); assert gevent.wait(timeout=0.1) is False",
 ])

@@ -8,7 +8,10 @@ import pytest
 from pysctpsock import constants as c
 from pysctpsock import notifications
 
-BE = (lambda code: int.from_bytes(struct.pack("!H", code), sys.byteorder))
+
+def BE(code):
+    """A cause code as it lies in memory in network byte order."""
+    return int.from_bytes(struct.pack("!H", code), sys.byteorder)
 
 
 def test_assoc_change():
@@ -34,7 +37,8 @@ def test_comm_up_is_twenty_bytes():
 ])
 def test_peer_addr_change(family, mapped, shown):
     data = notifications.encode(c.SCTP_PEER_ADDR_CHANGE,
-                                (("192.0.2.1", 5), c.SCTP_ADDR_UNREACHABLE, c.SCTP_FAILED_THRESHOLD, 9), family, mapped)
+                                (("192.0.2.1", 5), c.SCTP_ADDR_UNREACHABLE, c.SCTP_FAILED_THRESHOLD, 9),
+                                family, mapped)
     assert len(data) == 148
     assert struct.unpack("=HHI", data[:8]) == (0x8002, 0, 148)
     assert struct.unpack("=iii", data[136:]) == (1, 0, 9)
@@ -51,7 +55,8 @@ def test_remote_error():
 @pytest.mark.parametrize(("kind", "fixed"), [(c.SCTP_SEND_FAILED, 48), (c.SCTP_SEND_FAILED_EVENT, 32)])
 def test_send_failed(kind, fixed):
     """Case 56: the length is that of the fixed part and of the data."""
-    data = notifications.encode(kind, (c.SCTP_DATA_SENT, 5, (3, c.SCTP_UNORDERED, 0x01020304, 77), 9, b"lost"))
+    data = notifications.encode(kind, (c.SCTP_DATA_SENT, 5, (3, c.SCTP_UNORDERED, 0x01020304, 77), 9,
+                                       b"lost"))
     assert len(data) == fixed + 4
     assert struct.unpack("=HHII", data[:12]) == (kind, 1, fixed + 4, 5)
     failed = notifications.parse(data)

@@ -4,6 +4,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pysctpsock._cy.chunks import make_tlv, split_tlvs
 from pysctpsock._cy.params import make_address_parameter, parse_parameters
 

@@ -4,6 +4,7 @@ import sys
 from collections import deque
 
 import pytest
+
 from pysctpsock._cy.recvq import ReceiveQueue
 
 NOTIFICATION = 0x8001

@@ -207,7 +207,8 @@ def test_tail_is_kept():
 
 
 def test_buffers_work_as_option_values():
-    """Any socket takes them by the buffer protocol: a kernel socket here, with a structure of struct linger's shape."""
+    """Any socket takes them by the buffer protocol: a kernel socket here, with a structure of struct
+    linger's shape."""
     value = structs.sctp_peeloff_arg_t(1, 7)
     with socket.socket() as kernel:
         kernel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, value)

@@ -4,6 +4,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pysctpsock._cy.tsnmap import TsnMap
 
 NEW, DUPLICATE, OUTSIDE = 0, 1, 2

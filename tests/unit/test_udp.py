@@ -316,7 +316,7 @@ assert a.send_packets(packets[:1]) == 1 and a.lost_by_errno == {errno.ENOBUFS: 1
 """, id="queue-dropped-it"),
 ])
 def test_what_the_kernel_refuses_is_done_without(case):
-    """DESIGN section 7: fall back to sendmmsg, then sendto, by what the kernel says; EAGAIN stops the batch."""
+    """DESIGN section 7: fall back to sendmmsg, then sendto, as the kernel has it; EAGAIN stops the batch."""
     subprocess.run([sys.executable, "-c", REFUSING + case], check=True, timeout=60)
 
 

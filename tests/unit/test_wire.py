@@ -4,6 +4,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pysctpsock._cy.chunks import make_chunk, make_tlv, split_chunks, split_tlvs
 
 CHUNK = st.tuples(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=40))

@@ -1,0 +1,23 @@
+from enum import IntFlag
+from typing import Any
+
+from .recvq import ReceiveQueue
+
+class ReadyList: ...
+
+class SctpUser:
+    def __init__(self, ready_list: ReadyList) -> None: ...
+    def read(self, now: int) -> tuple[Any, ...] | None: ...
+    owner: Any
+    @property
+    def receive_queue(self) -> ReceiveQueue: ...
+    event_mask: int
+    ready: int
+    one_to_many: bool
+
+class Ready(IntFlag):
+    READABLE = 1
+    WRITABLE = 2
+    ACCEPTABLE = 4
+    CONNECTED = 8
+    ENDED = 16
