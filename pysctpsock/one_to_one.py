@@ -33,6 +33,7 @@ class SctpSocket(SocketBase):
 
     sibling: Callable[[], SctpSocket]  # makes an empty socket of the public class, for accept()
     _closed = True  # until made
+    _timeout: float | None
 
     def __init__(self, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM,
                  proto: int = c.IPPROTO_SCTP) -> None:
@@ -95,8 +96,8 @@ class SctpSocket(SocketBase):
         shown = [f"family={self.family!s}", f"type={self.type!s}", f"proto={self.proto}"]
         if not self._closed:
             shown.append(f"laddr={self.getsockname()}")
-            if self._peer is not None:
-                shown.append(f"raddr={self._peer}")
+            if self.association is not None and self.association.announced:
+                shown.append(f"raddr={self.getpeername()}")
         state = " [closed]" if self._closed else ""
         return f"<{type(self).__module__}.{type(self).__qualname__}{state} {', '.join(shown)}>"
 
@@ -229,7 +230,7 @@ class SctpSocket(SocketBase):
         """
         self._check_open()
         backlog = max(backlog, 0)
-        if self.association is not None:
+        if self.association is not None and (self.association.announced or not self.association.ended):
             raise error(errno.EINVAL, "the socket is connected")
         if self._listener is not None:
             if backlog:
@@ -294,8 +295,7 @@ class SctpSocket(SocketBase):
         ECONNREFUSED, ETIMEDOUT, after which connecting may be tried again.
         """
         self._check_open()
-        self._associate(*self.core_address(address))
-        association = self.association
+        association = self._associate(*self.core_address(address))
         if self._timeout == 0.0:
             raise error(errno.EINPROGRESS)
         self._wait(self._writers, lambda: association.state not in SETTING_UP)
@@ -314,8 +314,8 @@ class SctpSocket(SocketBase):
             return problem.errno or errno.EINVAL
         return 0
 
-    def _associate(self, host: str, port: int, init: Any = None) -> None:
-        """Begin an association; `init` overrides SCTP_INITMSG for it."""
+    def _associate(self, host: str, port: int, init: Any = None) -> Any:
+        """Begin an association and give it; `init` overrides SCTP_INITMSG for it."""
         association = self.association
         if association is not None and association.state in SETTING_UP and self._timeout == 0.0:
             self.engine.poll()
@@ -337,10 +337,11 @@ class SctpSocket(SocketBase):
         carrier = self._stack.carrier("connect", ipv6)
         self._peer = None
         self._error_taken = False
-        self.association = self._stack.endpoint.connect(
+        self.association = association = self._stack.endpoint.connect(
             self.user, claim.host, claim.port, host, port, udp_port, carrier.index, parameters,
             self.engine.now())
         self.engine.pump()
+        return association
 
     def take_error(self) -> int:
         """The errno that ended the association, told once (SO_ERROR); 0 if there is none."""
@@ -407,7 +408,8 @@ class SctpSocket(SocketBase):
             raise error(self.take_error() or errno.EPIPE)
         if stream >= association.outbound_streams:
             raise error(errno.EINVAL, f"stream {stream} of {association.outbound_streams}")
-        if self.disable_fragments and len(data) > self._fragmentation_point():
+        if self.disable_fragments and len(data) > options.fragmentation_point(
+                association.snapshot()["paths"][0]):
             raise error(errno.EMSGSIZE,
                         f"{len(data)} bytes do not fit one packet, and fragmentation is disabled")
         self._submit(association, data, stream, ppid, flags, timetolive, context, msg_flags)
@@ -450,10 +452,6 @@ class SctpSocket(SocketBase):
     def _peers(self, association: Any) -> list[tuple[str, int]]:
         return [(path["address"], association.peer_port) for path in association.snapshot()["paths"]]
 
-    def _fragmentation_point(self) -> int:
-        association = self.association
-        return options.fragmentation_point(association.snapshot()["paths"][0])
-
     # ------------------------------------------------------------------ receiving
 
     def _await_record(self, flags: int) -> bool:
@@ -474,9 +472,11 @@ class SctpSocket(SocketBase):
         number = self.take_error()
         if number:
             raise error(number)
-        if self._read_ended or (self.association is not None and self.association.peer_shutdown):
-            return False
-        raise error(errno.ENOTCONN)
+        if not self._read_ended and (self.association is None or not self.association.peer_shutdown):
+            raise error(errno.ENOTCONN)
+        if self.association is not None and not self.association.ended:
+            self.engine.poll()  # who reads on behind the end waits for notifications
+        return bool(queue.count)
 
     def _nothing_will_come(self) -> bool:
         association = self.association

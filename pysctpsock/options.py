@@ -149,7 +149,7 @@ def parameters(number: int, name: str, struct: type[Struct], ids: str, id_field:
         value = struct(**{field: getattr(target.parameters, parameter) // unit
                           for field, (parameter, unit) in fields.items()})
         if id_field:
-            setattr(value, id_field, shown_id(target, getattr(request, id_field)))
+            setattr(value, id_field, getattr(request, id_field))
         return read(target, value) if read is not None else value
 
     def set_(target: Target, value: Any) -> None:
@@ -161,11 +161,6 @@ def parameters(number: int, name: str, struct: type[Struct], ids: str, id_field:
             setattr(target.parameters, parameter, number)
 
     return Option(number, name, struct, ids, get, set_)
-
-
-def shown_id(target: Target, given: int) -> int:
-    """The association id that a value carries back: the true one if there is an association."""
-    return target.association.assoc_id if target.association is not None else given
 
 
 def initmsg_get(target: Target, request: Any) -> Any:
@@ -197,7 +192,7 @@ def assocparams_read(target: Target, value: Any) -> Any:
     return value
 
 
-def both(attribute: str) -> Option | Any:
+def both(attribute: str) -> Any:
     """Getter and setter of a switch that is a protocol parameter."""
     def get(target: Target, request: Any) -> int:
         return int(getattr(target.parameters, attribute))
@@ -230,7 +225,7 @@ def set_sack(parameters: Any, delay: int, frequency: int) -> None:
 def sack_get(target: Target, request: Any) -> Any:
     p = target.parameters
     off = p.sack_frequency == 1
-    return structs.sctp_sack_info(shown_id(target, request.sack_assoc_id), 0 if off else p.sack_delay // MS,
+    return structs.sctp_sack_info(request.sack_assoc_id, 0 if off else p.sack_delay // MS,
                                   p.sack_frequency)
 
 
@@ -259,7 +254,7 @@ def paddrparams_get(target: Target, request: Any) -> Any:
     if target.association is not None:
         pmtu = mtu_of(target.association.snapshot()["paths"][0])
     return structs.sctp_paddrparams(
-        spp_assoc_id=shown_id(target, request.spp_assoc_id), spp_address=request.spp_address,
+        spp_assoc_id=request.spp_assoc_id, spp_address=request.spp_address,
         spp_hbinterval=p.heartbeat_interval // MS, spp_pathmaxrxt=p.path_max_retrans, spp_pathmtu=pmtu,
         spp_sackdelay=p.sack_delay // MS if delayed else 0, spp_flags=flags,
     )
@@ -307,7 +302,8 @@ def known_address(target: Target, storage: Any) -> dict[str, Any] | None:
         if port in (0, target.association.peer_port):
             for path in target.association.snapshot()["paths"]:
                 if path["address"] == host:
-                    return path  # type: ignore[no-any-return]
+                    found: dict[str, Any] = path
+                    return found
     raise error(errno.EINVAL, f"no path to {address[0]} port {address[1]}")
 
 
@@ -356,13 +352,13 @@ def maxseg_get(target: Target, request: Any) -> Any:
     size = 0
     if target.association is not None:
         size = fragmentation_point(target.association.snapshot()["paths"][0])
-    return structs.sctp_assoc_value(shown_id(target, request.assoc_id), size)
+    return structs.sctp_assoc_value(request.assoc_id, size)
 
 
 def udpencaps_get(target: Target, request: Any) -> Any:
     path = known_address(target, request.sue_address)
     port = path["udp_port"] if path is not None else target.parameters.remote_udp_port
-    return structs.sctp_udpencaps(sue_assoc_id=shown_id(target, request.sue_assoc_id),
+    return structs.sctp_udpencaps(sue_assoc_id=request.sue_assoc_id,
                                   sue_address=request.sue_address, sue_port=_socket.htons(port))
 
 
@@ -388,7 +384,7 @@ def events_set(target: Target, value: Any) -> None:
 
 
 def event_get(target: Target, request: Any) -> Any:
-    return structs.sctp_event(shown_id(target, request.se_assoc_id), request.se_type,
+    return structs.sctp_event(request.se_assoc_id, request.se_type,
                               target.sock.user.event_mask >> event_bit(request) & 1)
 
 
@@ -420,7 +416,7 @@ def default_send_param_get(target: Target, request: Any) -> Any:
     return structs.sctp_sndrcvinfo(
         sinfo_stream=s.default_stream, sinfo_flags=s.default_flags, sinfo_ppid=s.default_ppid,
         sinfo_context=s.default_context, sinfo_timetolive=s.default_timetolive,
-        sinfo_assoc_id=shown_id(target, request.sinfo_assoc_id))
+        sinfo_assoc_id=request.sinfo_assoc_id)
 
 
 def default_send_param_set(target: Target, value: Any) -> None:
@@ -432,7 +428,7 @@ def default_send_param_set(target: Target, value: Any) -> None:
 def default_sndinfo_get(target: Target, request: Any) -> Any:
     s = target.sock
     return structs.sctp_sndinfo(s.default_stream, s.default_flags, s.default_ppid, s.default_context,
-                                shown_id(target, request.snd_assoc_id))
+                                request.snd_assoc_id)
 
 
 def default_sndinfo_set(target: Target, value: Any) -> None:
@@ -448,7 +444,8 @@ def set_send_defaults(sock: Any, stream: int, flags: int, ppid: int, context: in
 
 # ------------------------------------------------------------------ level SOL_SOCKET
 
-class linger(Struct, layout="s32 l_onoff; s32 l_linger"):
+@structs.layout("s32 l_onoff; s32 l_linger")
+class linger(Struct):
     """SO_LINGER; seconds."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno as _errno
 import socket as _stdlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent.socket as _gevent
 
@@ -36,6 +36,9 @@ def _copy_names() -> None:
 
 
 _copy_names()
+
+if TYPE_CHECKING:  # names that are only copied
+    def __getattr__(name: str) -> Any: ...
 
 
 class _SocketClass(type):
@@ -117,7 +120,8 @@ class socket(_SctpSocket, metaclass=_SocketClass):
         if not addrs or len({address[1] for address in addrs}) != 1:
             raise _error(_errno.EINVAL, "sctp_connectx: addresses of one port")
         self.connect(addrs[0])
-        return int(self.association.assoc_id)
+        assert self.association is not None
+        return self.association.assoc_id
 
     def sctp_peeloff(self, assoc_id: int) -> socket:
         """A socket for one association of a one-to-many socket (section 9.2).  EINVAL on this kind."""
@@ -153,7 +157,7 @@ class socket(_SctpSocket, metaclass=_SocketClass):
         return value
 
 
-_SctpSocket.sibling = staticmethod(lambda: socket.__new__(socket))  # type: ignore[assignment]
+_SctpSocket.sibling = staticmethod(lambda: socket.__new__(socket))
 SocketType = socket
 
 _OPT_INFO = frozenset((
@@ -194,28 +198,28 @@ def sctp_sendmsg(sock: Any, msg: Any, to: _Address | None = None, ppid: int = 0,
                  stream_no: int = 0,
                  timetolive: int = 0, context: int = 0) -> int:
     """Send one message on a stream; its length.  See socket.sctp_sendmsg."""
-    return sock.sctp_sendmsg(msg, to, ppid, flags, stream_no, timetolive, context)  # type: ignore[no-any-return]
+    return sock.sctp_sendmsg(msg, to, ppid, flags, stream_no, timetolive, context)
 
 
 def sctp_recvmsg(sock: Any, size: int, flags: int = 0) -> tuple[bytes, _Address | None, Any, int]:
     """(data, address, sctp_sndrcvinfo, msg_flags).  See socket.sctp_recvmsg."""
-    return sock.sctp_recvmsg(size, flags)  # type: ignore[no-any-return]
+    return sock.sctp_recvmsg(size, flags)
 
 
 def sctp_send(sock: Any, msg: Any, sinfo: Any = None, flags: int = 0) -> int:
     """Send one message as an sctp_sndrcvinfo says.  See socket.sctp_send."""
-    return sock.sctp_send(msg, sinfo, flags)  # type: ignore[no-any-return]
+    return sock.sctp_send(msg, sinfo, flags)
 
 
 def sctp_sendv(sock: Any, buffers: Iterable[Any], addrs: Sequence[_Address] | None = None, info: Any = None,
                infotype: int = _c.SCTP_SENDV_NOINFO, flags: int = 0) -> int:
     """Send the buffers as one message.  See socket.sctp_sendv."""
-    return sock.sctp_sendv(buffers, addrs, info, infotype, flags)  # type: ignore[no-any-return]
+    return sock.sctp_sendv(buffers, addrs, info, infotype, flags)
 
 
 def sctp_recvv(sock: Any, size: int, flags: int = 0) -> tuple[bytes, _Address | None, Any, int, int]:
     """(data, address, info, infotype, msg_flags).  See socket.sctp_recvv."""
-    return sock.sctp_recvv(size, flags)  # type: ignore[no-any-return]
+    return sock.sctp_recvv(size, flags)
 
 
 def sctp_bindx(sock: Any, addrs: Sequence[_Address], flags: int) -> None:
@@ -225,7 +229,7 @@ def sctp_bindx(sock: Any, addrs: Sequence[_Address], flags: int) -> None:
 
 def sctp_connectx(sock: Any, addrs: Sequence[_Address]) -> int:
     """Connect to a peer of several addresses; the association's id.  See socket.sctp_connectx."""
-    return sock.sctp_connectx(addrs)  # type: ignore[no-any-return]
+    return sock.sctp_connectx(addrs)
 
 
 def sctp_peeloff(sock: Any, assoc_id: int) -> Any:
@@ -240,12 +244,12 @@ def sctp_peeloff_flags(sock: Any, assoc_id: int, flags: int) -> Any:
 
 def sctp_getpaddrs(sock: Any, assoc_id: int = 0) -> list[_Address]:
     """All addresses of the peer.  See socket.sctp_getpaddrs."""
-    return sock.sctp_getpaddrs(assoc_id)  # type: ignore[no-any-return]
+    return sock.sctp_getpaddrs(assoc_id)
 
 
 def sctp_getladdrs(sock: Any, assoc_id: int = 0) -> list[_Address]:
     """The addresses of this end.  See socket.sctp_getladdrs."""
-    return sock.sctp_getladdrs(assoc_id)  # type: ignore[no-any-return]
+    return sock.sctp_getladdrs(assoc_id)
 
 
 def sctp_freepaddrs(addrs: Any) -> None:
@@ -258,12 +262,12 @@ def sctp_freeladdrs(addrs: Any) -> None:
 
 def sctp_getaddrlen(family: int) -> int:
     """The bytes of a sockaddr: 16, 28, or 0 for an unknown family."""
-    return {_stdlib.AF_INET: 16, _stdlib.AF_INET6: 28}.get(family, 0)  # type: ignore[call-overload, no-any-return]
+    return 16 if family == _stdlib.AF_INET else 28 if family == _stdlib.AF_INET6 else 0
 
 
 def sctp_opt_info(sock: Any, assoc_id: int, opt: int, arg: Any) -> bytes:
     """An option's value as bytes.  See socket.sctp_opt_info."""
-    return sock.sctp_opt_info(assoc_id, opt, arg)  # type: ignore[no-any-return]
+    return sock.sctp_opt_info(assoc_id, opt, arg)
 
 
 __all__ = sorted(

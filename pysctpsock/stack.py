@@ -24,7 +24,7 @@ from .errors import error
 from .hub import GeventDriver
 
 if TYPE_CHECKING:
-    from .socket import SctpSocket
+    from .one_to_one import SctpSocket
 
 DYNAMIC_PORTS = range(49152, 65536)  # RFC 6335 section 6
 DRAIN_TIME = 5.0  # seconds at exit for associations that are being shut down
@@ -107,7 +107,8 @@ class Stack:
             try:
                 carrier = UdpCarrier("::" if ipv6 else "0.0.0.0", port, ipv6)
             except OSError as problem:
-                raise error(problem.errno, f"UDP port {port} for SCTP (PYSCTPSOCK_UDP_PORT)") from problem
+                number = problem.errno or errno.EIO
+                raise error(number, f"UDP port {port} for SCTP (PYSCTPSOCK_UDP_PORT)") from problem
             self.engine.add_carrier(carrier)
             self.carriers[role, ipv6] = carrier
         return carrier

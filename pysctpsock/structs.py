@@ -9,7 +9,8 @@ from __future__ import annotations
 import ctypes
 import socket as _socket
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 _byteorder = sys.byteorder
 
@@ -22,32 +23,11 @@ _TYPES: dict[str, Any] = {
 }
 
 
-class _Layout(type(ctypes.Structure)):  # type: ignore[misc]
-    """Makes `_fields_` from a declaration as C has it: "type name; type name"."""
-
-    def __new__(meta, name: str, bases: Any, namespace: dict[str, Any], layout: str = "",
-                packed: bool = False) -> Any:
-        if packed:
-            namespace["_pack_"] = 1
-            namespace["_layout_"] = "ms"  # Python 3.14 asks for it; the same on every platform when packed
-        members: list[tuple[str, Any]] = []
-        for declaration in filter(None, (part.strip() for part in layout.split(";"))):
-            kind, member = declaration.split()
-            member, _, count = member.partition("[")
-            members.append((member, _TYPES[kind] * int(count[:-1]) if count else _TYPES[kind]))
-        namespace["_fields_"] = members
-        cls = _TYPES[name] = super().__new__(meta, name, bases, namespace)
-        return cls
-
-    def __init__(cls, name: str, bases: Any, namespace: dict[str, Any], **declared: Any) -> None:
-        super().__init__(name, bases, namespace)
-
-
-class Struct(ctypes.Structure, metaclass=_Layout):
+class Struct(ctypes.Structure):
     """A C structure with keyword construction, equality, and a repr that shows the fields.
 
     `layout` declares the members; with `packed=True` there is no padding but what is declared.  Where a
-    member is a `sockaddr_storage` an address tuple may be assigned.  Members whose name begins with an
+    member is a `sockaddr_storage` an address tuple, or None, may be assigned.  Members whose name begins with an
     underscore are padding.
     """
 
@@ -70,12 +50,12 @@ class Struct(ctypes.Structure, metaclass=_Layout):
         return {name: getattr(self, name) for name, *_ in self._fields_ if not name.startswith("_")}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, tuple):
+        if value is None or isinstance(value, tuple):
             value = sockaddr_storage.of(value)
         super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.pack() == other.pack()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.pack() == other.pack()
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -86,7 +66,30 @@ class Struct(ctypes.Structure, metaclass=_Layout):
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-class sockaddr_storage(Struct, layout="u16 ss_family; u8 _data[118]; u64 _align"):
+S = TypeVar("S", bound=type[Struct])
+
+
+def layout(declaration: str, packed: bool = False) -> Callable[[S], S]:
+    """Give a structure its members, declared as C does: "type name; type name"."""
+
+    def declare(cls: S) -> S:
+        members: list[tuple[str, Any]] = []
+        for part in declaration.split(";"):
+            kind, name = part.split()
+            name, _, count = name.partition("[")
+            members.append((name, _TYPES[kind] * int(count[:-1]) if count else _TYPES[kind]))
+        if packed:
+            cls._pack_ = 1
+            setattr(cls, "_layout_", "ms")  # noqa: B010  Python 3.14 asks for it
+        cls._fields_ = members
+        _TYPES[cls.__name__] = cls
+        return cls
+
+    return declare
+
+
+@layout("u16 ss_family; u8 _data[118]; u64 _align")
+class sockaddr_storage(Struct):
     """An address of any family; all zero is "no address"."""
 
     @classmethod
@@ -148,243 +151,288 @@ def unpack_sockaddrs(data: bytes) -> list[tuple[Any, ...]]:
 
 # --- messages: ancillary data (RFC 6458 section 5.3)
 
-class sctp_initmsg(Struct, layout="""u16 sinit_num_ostreams; u16 sinit_max_instreams; u16 sinit_max_attempts;
-        u16 sinit_max_init_timeo"""):
+@layout("""u16 sinit_num_ostreams; u16 sinit_max_instreams; u16 sinit_max_attempts;
+        u16 sinit_max_init_timeo""")
+class sctp_initmsg(Struct):
     """5.3.1, SCTP_INIT and SCTP_INITMSG; milliseconds."""
 
 
-class sctp_sndrcvinfo(Struct, layout="""u16 sinfo_stream; u16 sinfo_ssn; u16 sinfo_flags; u32 sinfo_ppid;
-        u32 sinfo_context; u32 sinfo_timetolive; u32 sinfo_tsn; u32 sinfo_cumtsn; s32 sinfo_assoc_id"""):
+@layout("""u16 sinfo_stream; u16 sinfo_ssn; u16 sinfo_flags; u32 sinfo_ppid;
+        u32 sinfo_context; u32 sinfo_timetolive; u32 sinfo_tsn; u32 sinfo_cumtsn; s32 sinfo_assoc_id""")
+class sctp_sndrcvinfo(Struct):
     """5.3.2, SCTP_SNDRCV; sinfo_ppid is four opaque bytes."""
 
 
-class sctp_sndinfo(Struct,
-                   layout="u16 snd_sid; u16 snd_flags; u32 snd_ppid; u32 snd_context; s32 snd_assoc_id"):
+@layout("u16 snd_sid; u16 snd_flags; u32 snd_ppid; u32 snd_context; s32 snd_assoc_id")
+class sctp_sndinfo(Struct):
     """5.3.4, SCTP_SNDINFO."""
 
 
-class sctp_rcvinfo(Struct, layout="""u16 rcv_sid; u16 rcv_ssn; u16 rcv_flags; u32 rcv_ppid; u32 rcv_tsn;
-        u32 rcv_cumtsn; u32 rcv_context; s32 rcv_assoc_id"""):
+@layout("""u16 rcv_sid; u16 rcv_ssn; u16 rcv_flags; u32 rcv_ppid; u32 rcv_tsn;
+        u32 rcv_cumtsn; u32 rcv_context; s32 rcv_assoc_id""")
+class sctp_rcvinfo(Struct):
     """5.3.5, SCTP_RCVINFO."""
 
 
-class sctp_nxtinfo(Struct,
-                   layout="u16 nxt_sid; u16 nxt_flags; u32 nxt_ppid; u32 nxt_length; s32 nxt_assoc_id"):
+@layout("u16 nxt_sid; u16 nxt_flags; u32 nxt_ppid; u32 nxt_length; s32 nxt_assoc_id")
+class sctp_nxtinfo(Struct):
     """5.3.6, SCTP_NXTINFO."""
 
 
-class sctp_prinfo(Struct, layout="u16 pr_policy; u32 pr_value"):
+@layout("u16 pr_policy; u32 pr_value")
+class sctp_prinfo(Struct):
     """5.3.7, SCTP_PRINFO; value is milliseconds, a retransmission count or a priority."""
 
 
-class sctp_authinfo(Struct, layout="u16 auth_keynumber"):
+@layout("u16 auth_keynumber")
+class sctp_authinfo(Struct):
     """5.3.8, SCTP_AUTHINFO."""
 
 
 # --- notifications (section 6.1)
 
-class sctp_tlv(Struct, layout="u16 sn_type; u16 sn_flags; u32 sn_length"):
+@layout("u16 sn_type; u16 sn_flags; u32 sn_length")
+class sctp_tlv(Struct):
     """The header that every notification begins with."""
 
 
-class sctp_assoc_change(Struct, layout="""u16 sac_type; u16 sac_flags; u32 sac_length; u16 sac_state;
+@layout("""u16 sac_type; u16 sac_flags; u32 sac_length; u16 sac_state;
         u16 sac_error;
-        u16 sac_outbound_streams; u16 sac_inbound_streams; s32 sac_assoc_id"""):
+        u16 sac_outbound_streams; u16 sac_inbound_streams; s32 sac_assoc_id""")
+class sctp_assoc_change(Struct):
     """6.1.1; sac_error is in network byte order; tail: the body of the ABORT chunk."""
 
 
-class sctp_paddr_change(Struct, layout="""u16 spc_type; u16 spc_flags; u32 spc_length;
+@layout("""u16 spc_type; u16 spc_flags; u32 spc_length;
         sockaddr_storage spc_aaddr;
-        s32 spc_state; s32 spc_error; s32 spc_assoc_id""", packed=True):
+        s32 spc_state; s32 spc_error; s32 spc_assoc_id""", packed=True)
+class sctp_paddr_change(Struct):
     """6.1.2."""
 
 
-class sctp_remote_error(Struct, layout="""u16 sre_type; u16 sre_flags; u32 sre_length; u16 sre_error;
-        s32 sre_assoc_id"""):
+@layout("""u16 sre_type; u16 sre_flags; u32 sre_length; u16 sre_error;
+        s32 sre_assoc_id""")
+class sctp_remote_error(Struct):
     """6.1.3; sre_error is in network byte order; tail: the error cause, its header included."""
 
 
-class sctp_send_failed(Struct, layout="""u16 ssf_type; u16 ssf_flags; u32 ssf_length; u32 ssf_error;
-        sctp_sndrcvinfo ssf_info; s32 ssf_assoc_id"""):
+@layout("""u16 ssf_type; u16 ssf_flags; u32 ssf_length; u32 ssf_error;
+        sctp_sndrcvinfo ssf_info; s32 ssf_assoc_id""")
+class sctp_send_failed(Struct):
     """6.1.4 (deprecated); tail: the data."""
 
 
-class sctp_send_failed_event(Struct, layout="""u16 ssf_type; u16 ssf_flags; u32 ssf_length; u32 ssf_error;
-        sctp_sndinfo ssfe_info; s32 ssf_assoc_id"""):
+@layout("""u16 ssf_type; u16 ssf_flags; u32 ssf_length; u32 ssf_error;
+        sctp_sndinfo ssfe_info; s32 ssf_assoc_id""")
+class sctp_send_failed_event(Struct):
     """6.1.11; tail: the data."""
 
 
-class sctp_shutdown_event(Struct, layout="u16 sse_type; u16 sse_flags; u32 sse_length; s32 sse_assoc_id"):
+@layout("u16 sse_type; u16 sse_flags; u32 sse_length; s32 sse_assoc_id")
+class sctp_shutdown_event(Struct):
     """6.1.5."""
 
 
-class sctp_adaptation_event(Struct, layout="""u16 sai_type; u16 sai_flags; u32 sai_length;
+@layout("""u16 sai_type; u16 sai_flags; u32 sai_length;
         u32 sai_adaptation_ind;
-        s32 sai_assoc_id"""):
+        s32 sai_assoc_id""")
+class sctp_adaptation_event(Struct):
     """6.1.6."""
 
 
-class sctp_pdapi_event(Struct, layout="""u16 pdapi_type; u16 pdapi_flags; u32 pdapi_length;
+@layout("""u16 pdapi_type; u16 pdapi_flags; u32 pdapi_length;
         u32 pdapi_indication;
-        s32 pdapi_assoc_id; u32 pdapi_stream; u32 pdapi_seq"""):
+        s32 pdapi_assoc_id; u32 pdapi_stream; u32 pdapi_seq""")
+class sctp_pdapi_event(Struct):
     """6.1.7."""
 
 
-class sctp_authkey_event(Struct, layout="""u16 auth_type; u16 auth_flags; u32 auth_length; u16 auth_keynumber;
-        u16 auth_altkeynumber; u32 auth_indication; s32 auth_assoc_id"""):
+@layout("""u16 auth_type; u16 auth_flags; u32 auth_length; u16 auth_keynumber;
+        u16 auth_altkeynumber; u32 auth_indication; s32 auth_assoc_id""")
+class sctp_authkey_event(Struct):
     """6.1.8."""
 
 
-class sctp_sender_dry_event(Struct, layout="""u16 sender_dry_type; u16 sender_dry_flags;
+@layout("""u16 sender_dry_type; u16 sender_dry_flags;
         u32 sender_dry_length;
-        s32 sender_dry_assoc_id"""):
+        s32 sender_dry_assoc_id""")
+class sctp_sender_dry_event(Struct):
     """6.1.9."""
 
 
-class sctp_stream_reset_event(Struct, layout="""u16 strreset_type; u16 strreset_flags; u32 strreset_length;
-        s32 strreset_assoc_id"""):
+@layout("""u16 strreset_type; u16 strreset_flags; u32 strreset_length;
+        s32 strreset_assoc_id""")
+class sctp_stream_reset_event(Struct):
     """RFC 6525 6.1.1; tail: the stream numbers, u16 each."""
 
 
-class sctp_assoc_reset_event(Struct, layout="""u16 assocreset_type; u16 assocreset_flags;
+@layout("""u16 assocreset_type; u16 assocreset_flags;
         u32 assocreset_length;
-        s32 assocreset_assoc_id; u32 assocreset_local_tsn; u32 assocreset_remote_tsn"""):
+        s32 assocreset_assoc_id; u32 assocreset_local_tsn; u32 assocreset_remote_tsn""")
+class sctp_assoc_reset_event(Struct):
     """RFC 6525 6.1.2."""
 
 
-class sctp_stream_change_event(Struct, layout="""u16 strchange_type; u16 strchange_flags;
+@layout("""u16 strchange_type; u16 strchange_flags;
         u32 strchange_length;
-        s32 strchange_assoc_id; u16 strchange_instrms; u16 strchange_outstrms"""):
+        s32 strchange_assoc_id; u16 strchange_instrms; u16 strchange_outstrms""")
+class sctp_stream_change_event(Struct):
     """RFC 6525 6.1.3."""
 
 
-class sctp_event_subscribe(Struct, layout="""u8 sctp_data_io_event; u8 sctp_association_event;
+@layout("""u8 sctp_data_io_event; u8 sctp_association_event;
         u8 sctp_address_event;
         u8 sctp_send_failure_event; u8 sctp_peer_error_event; u8 sctp_shutdown_event;
         u8 sctp_partial_delivery_event; u8 sctp_adaptation_layer_event; u8 sctp_authentication_event;
         u8 sctp_sender_dry_event; u8 sctp_stream_reset_event; u8 sctp_assoc_reset_event;
-        u8 sctp_stream_change_event; u8 sctp_send_failure_event_event"""):
+        u8 sctp_stream_change_event; u8 sctp_send_failure_event_event""")
+class sctp_event_subscribe(Struct):
     """6.2.1, SCTP_EVENTS: byte k subscribes to notification type 0x8000 + k."""
 
 
-class sctp_event(Struct, layout="s32 se_assoc_id; u16 se_type; u8 se_on"):
+@layout("s32 se_assoc_id; u16 se_type; u8 se_on")
+class sctp_event(Struct):
     """6.2.2, SCTP_EVENT."""
 
 
 # --- socket options (section 8)
 
-class sctp_rtoinfo(Struct, layout="s32 srto_assoc_id; u32 srto_initial; u32 srto_max; u32 srto_min"):
+@layout("s32 srto_assoc_id; u32 srto_initial; u32 srto_max; u32 srto_min")
+class sctp_rtoinfo(Struct):
     """8.1.1, SCTP_RTOINFO; milliseconds."""
 
 
-class sctp_assocparams(Struct, layout="""s32 sasoc_assoc_id; u16 sasoc_asocmaxrxt;
+@layout("""s32 sasoc_assoc_id; u16 sasoc_asocmaxrxt;
         u16 sasoc_number_peer_destinations; u32 sasoc_peer_rwnd; u32 sasoc_local_rwnd;
-        u32 sasoc_cookie_life"""):
+        u32 sasoc_cookie_life""")
+class sctp_assocparams(Struct):
     """8.1.2, SCTP_ASSOCINFO; bytes, milliseconds."""
 
 
-class sctp_setpeerprim(Struct, layout="s32 sspp_assoc_id; sockaddr_storage sspp_addr", packed=True):
+@layout("s32 sspp_assoc_id; sockaddr_storage sspp_addr", packed=True)
+class sctp_setpeerprim(Struct):
     """8.3.1, SCTP_SET_PEER_PRIMARY_ADDR."""
 
 
-class sctp_prim(Struct, layout="s32 ssp_assoc_id; sockaddr_storage ssp_addr", packed=True):
+@layout("s32 ssp_assoc_id; sockaddr_storage ssp_addr", packed=True)
+class sctp_prim(Struct):
     """8.1.9, SCTP_PRIMARY_ADDR."""
 
 
-class sctp_setadaptation(Struct, layout="u32 ssb_adaptation_ind"):
+@layout("u32 ssb_adaptation_ind")
+class sctp_setadaptation(Struct):
     """8.1.10, SCTP_ADAPTATION_LAYER."""
 
 
-class sctp_paddrparams(Struct, layout="""s32 spp_assoc_id; sockaddr_storage spp_address; u32 spp_hbinterval;
+@layout("""s32 spp_assoc_id; sockaddr_storage spp_address; u32 spp_hbinterval;
         u16 spp_pathmaxrxt; u32 spp_pathmtu; u32 spp_sackdelay; u32 spp_flags; u32 spp_ipv6_flowlabel;
         u8 spp_dscp;
-        u8 _padding""", packed=True):
+        u8 _padding""", packed=True)
+class sctp_paddrparams(Struct):
     """8.1.12, SCTP_PEER_ADDR_PARAMS; milliseconds."""
 
 
-class sctp_authchunk(Struct, layout="u8 sauth_chunk"):
+@layout("u8 sauth_chunk")
+class sctp_authchunk(Struct):
     """8.3.2, SCTP_AUTH_CHUNK."""
 
 
-class sctp_hmacalgo(Struct, layout="u32 shmac_num_idents"):
+@layout("u32 shmac_num_idents")
+class sctp_hmacalgo(Struct):
     """8.1.17, SCTP_HMAC_IDENT; tail: the identifiers, u16 each."""
 
 
-class sctp_authkey(Struct, layout="s32 sca_assoc_id; u16 sca_keynumber; u16 sca_keylength"):
+@layout("s32 sca_assoc_id; u16 sca_keynumber; u16 sca_keylength")
+class sctp_authkey(Struct):
     """8.3.3, SCTP_AUTH_KEY; tail: the key."""
 
 
-class sctp_authkeyid(Struct, layout="s32 scact_assoc_id; u16 scact_keynumber"):
+@layout("s32 scact_assoc_id; u16 scact_keynumber")
+class sctp_authkeyid(Struct):
     """8.1.18, SCTP_AUTH_ACTIVE_KEY."""
 
 
-class sctp_sack_info(Struct, layout="s32 sack_assoc_id; u32 sack_delay; u32 sack_freq"):
+@layout("s32 sack_assoc_id; u32 sack_delay; u32 sack_freq")
+class sctp_sack_info(Struct):
     """8.1.19, SCTP_DELAYED_SACK; milliseconds, packets."""
 
 
-class sctp_assoc_value(Struct, layout="s32 assoc_id; u32 assoc_value"):
+@layout("s32 assoc_id; u32 assoc_value")
+class sctp_assoc_value(Struct):
     """One number of one association."""
 
 
-class sctp_stream_value(Struct, layout="s32 assoc_id; u16 stream_id; u16 stream_value"):
+@layout("s32 assoc_id; u16 stream_id; u16 stream_value")
+class sctp_stream_value(Struct):
     """RFC 8260 4.3.3, SCTP_STREAM_SCHEDULER_VALUE."""
 
 
-class sctp_paddrinfo(Struct, layout="""s32 spinfo_assoc_id; sockaddr_storage spinfo_address; s32 spinfo_state;
-        u32 spinfo_cwnd; u32 spinfo_srtt; u32 spinfo_rto; u32 spinfo_mtu""", packed=True):
+@layout("""s32 spinfo_assoc_id; sockaddr_storage spinfo_address; s32 spinfo_state;
+        u32 spinfo_cwnd; u32 spinfo_srtt; u32 spinfo_rto; u32 spinfo_mtu""", packed=True)
+class sctp_paddrinfo(Struct):
     """8.2.2, SCTP_GET_PEER_ADDR_INFO; bytes, milliseconds."""
 
 
-class sctp_status(Struct, layout="""s32 sstat_assoc_id; s32 sstat_state; u32 sstat_rwnd; u16 sstat_unackdata;
+@layout("""s32 sstat_assoc_id; s32 sstat_state; u32 sstat_rwnd; u16 sstat_unackdata;
         u16 sstat_penddata; u16 sstat_instrms; u16 sstat_outstrms; u32 sstat_fragmentation_point;
-        sctp_paddrinfo sstat_primary"""):
+        sctp_paddrinfo sstat_primary""")
+class sctp_status(Struct):
     """8.2.1, SCTP_STATUS."""
 
 
-class sctp_authchunks(Struct, layout="s32 gauth_assoc_id; u32 gauth_number_of_chunks"):
+@layout("s32 gauth_assoc_id; u32 gauth_number_of_chunks")
+class sctp_authchunks(Struct):
     """8.2.3, SCTP_PEER_AUTH_CHUNKS; tail: the chunk types."""
 
 
-class sctp_assoc_ids(Struct, layout="u32 gaids_number_of_ids"):
+@layout("u32 gaids_number_of_ids")
+class sctp_assoc_ids(Struct):
     """8.2.6, SCTP_GET_ASSOC_ID_LIST; tail: the ids, s32 each."""
 
 
-class sctp_getaddrs_old(Struct, layout="s32 assoc_id; s32 addr_num; u64 addrs"):
+@layout("s32 assoc_id; s32 addr_num; u64 addrs")
+class sctp_getaddrs_old(Struct):
     """Linux: behind sctp_connectx; `addrs` is a pointer."""
 
 
-class sctp_getaddrs(Struct, layout="s32 assoc_id; u32 addr_num"):
+@layout("s32 assoc_id; u32 addr_num")
+class sctp_getaddrs(Struct):
     """Linux: behind sctp_getpaddrs; tail: the packed addresses."""
 
 
-class sctp_assoc_stats(Struct, layout="""s32 sas_assoc_id; sockaddr_storage sas_obs_rto_ipaddr;
+@layout("""s32 sas_assoc_id; sockaddr_storage sas_obs_rto_ipaddr;
         u64 sas_maxrto;
         u64 sas_isacks; u64 sas_osacks; u64 sas_opackets; u64 sas_ipackets; u64 sas_rtxchunks;
         u64 sas_outofseqtsns; u64 sas_idupchunks; u64 sas_gapcnt; u64 sas_ouodchunks; u64 sas_iuodchunks;
-        u64 sas_oodchunks; u64 sas_iodchunks; u64 sas_octrlchunks; u64 sas_ictrlchunks"""):
+        u64 sas_oodchunks; u64 sas_iodchunks; u64 sas_octrlchunks; u64 sas_ictrlchunks""")
+class sctp_assoc_stats(Struct):
     """Linux: SCTP_GET_ASSOC_STATS."""
 
 
-class sctp_paddrthlds(Struct, layout="""s32 spt_assoc_id; sockaddr_storage spt_address; u16 spt_pathmaxrxt;
-        u16 spt_pathpfthld"""):
+@layout("""s32 spt_assoc_id; sockaddr_storage spt_address; u16 spt_pathmaxrxt;
+        u16 spt_pathpfthld""")
+class sctp_paddrthlds(Struct):
     """RFC 7829 7.2, SCTP_PEER_ADDR_THLDS."""
 
 
-class sctp_paddrthlds_v2(Struct, layout="""s32 spt_assoc_id; sockaddr_storage spt_address; u16 spt_pathmaxrxt;
-        u16 spt_pathpfthld; u16 spt_pathcpthld"""):
+@layout("""s32 spt_assoc_id; sockaddr_storage spt_address; u16 spt_pathmaxrxt;
+        u16 spt_pathpfthld; u16 spt_pathcpthld""")
+class sctp_paddrthlds_v2(Struct):
     """Linux: SCTP_PEER_ADDR_THLDS_V2."""
 
 
-class sctp_prstatus(Struct, layout="""s32 sprstat_assoc_id; u16 sprstat_sid; u16 sprstat_policy;
-        u64 sprstat_abandoned_unsent; u64 sprstat_abandoned_sent"""):
+@layout("""s32 sprstat_assoc_id; u16 sprstat_sid; u16 sprstat_policy;
+        u64 sprstat_abandoned_unsent; u64 sprstat_abandoned_sent""")
+class sctp_prstatus(Struct):
     """RFC 7496 4.3, SCTP_PR_ASSOC_STATUS and SCTP_PR_STREAM_STATUS."""
 
 
-class sctp_default_prinfo(Struct, layout="s32 pr_assoc_id; u32 pr_value; u16 pr_policy"):
+@layout("s32 pr_assoc_id; u32 pr_value; u16 pr_policy")
+class sctp_default_prinfo(Struct):
     """8.1.32, SCTP_DEFAULT_PRINFO, in Linux's order."""
 
 
-class sctp_info(Struct, layout="""u32 sctpi_tag; u32 sctpi_state; u32 sctpi_rwnd; u16 sctpi_unackdata;
+@layout("""u32 sctpi_tag; u32 sctpi_state; u32 sctpi_rwnd; u16 sctpi_unackdata;
         u16 sctpi_penddata; u16 sctpi_instrms; u16 sctpi_outstrms; u32 sctpi_fragmentation_point;
         u32 sctpi_inqueue; u32 sctpi_outqueue; u32 sctpi_overall_error; u32 sctpi_max_burst; u32 sctpi_maxseg;
         u32 sctpi_peer_rwnd; u32 sctpi_peer_tag; u8 sctpi_peer_capable; u8 sctpi_peer_sack; u16 __reserved1;
@@ -396,40 +444,49 @@ class sctp_info(Struct, layout="""u32 sctpi_tag; u32 sctpi_state; u32 sctpi_rwnd
         u32 sctpi_p_sackdelay; u32 sctpi_p_sackfreq; u32 sctpi_p_ssthresh; u32 sctpi_p_partial_bytes_acked;
         u32 sctpi_p_flight_size; u16 sctpi_p_error; u16 __reserved2; u32 sctpi_s_autoclose;
         u32 sctpi_s_adaptation_ind; u32 sctpi_s_pd_point; u8 sctpi_s_nodelay; u8 sctpi_s_disable_fragments;
-        u8 sctpi_s_v4mapped; u8 sctpi_s_frag_interleave; u32 sctpi_s_type; u32 __reserved3"""):
+        u8 sctpi_s_v4mapped; u8 sctpi_s_frag_interleave; u32 sctpi_s_type; u32 __reserved3""")
+class sctp_info(Struct):
     """Linux: what the diagnostics interface tells of one association."""
 
 
-class sctp_reset_streams(Struct, layout="s32 srs_assoc_id; u16 srs_flags; u16 srs_number_streams"):
+@layout("s32 srs_assoc_id; u16 srs_flags; u16 srs_number_streams")
+class sctp_reset_streams(Struct):
     """RFC 6525 6.3.2, SCTP_RESET_STREAMS; tail: the stream numbers, u16 each."""
 
 
-class sctp_add_streams(Struct, layout="s32 sas_assoc_id; u16 sas_instrms; u16 sas_outstrms"):
+@layout("s32 sas_assoc_id; u16 sas_instrms; u16 sas_outstrms")
+class sctp_add_streams(Struct):
     """RFC 6525 6.3.4, SCTP_ADD_STREAMS."""
 
 
-class sctp_udpencaps(Struct, layout="s32 sue_assoc_id; sockaddr_storage sue_address; u16 sue_port"):
+@layout("s32 sue_assoc_id; sockaddr_storage sue_address; u16 sue_port")
+class sctp_udpencaps(Struct):
     """RFC 6951 6.1, SCTP_REMOTE_UDP_ENCAPS_PORT; sue_port is in network byte order."""
 
 
-class sctp_probeinterval(Struct, layout="s32 spi_assoc_id; sockaddr_storage spi_address; u32 spi_interval"):
+@layout("s32 spi_assoc_id; sockaddr_storage spi_address; u32 spi_interval")
+class sctp_probeinterval(Struct):
     """Linux: SCTP_PLPMTUD_PROBE_INTERVAL; milliseconds."""
 
 
-class sctp_peeloff_arg_t(Struct, layout="s32 associd; s32 sd"):
+@layout("s32 associd; s32 sd")
+class sctp_peeloff_arg_t(Struct):
     """Linux: SCTP_SOCKOPT_PEELOFF."""
 
 
-class sctp_peeloff_flags_arg_t(Struct, layout="s32 associd; s32 sd; u32 flags"):
+@layout("s32 associd; s32 sd; u32 flags")
+class sctp_peeloff_flags_arg_t(Struct):
     """Linux: SCTP_SOCKOPT_PEELOFF_FLAGS."""
 
 
-class sctp_sendv_spa(Struct, layout="""u32 sendv_flags; sctp_sndinfo sendv_sndinfo; sctp_prinfo sendv_prinfo;
-        sctp_authinfo sendv_authinfo"""):
+@layout("""u32 sendv_flags; sctp_sndinfo sendv_sndinfo; sctp_prinfo sendv_prinfo;
+        sctp_authinfo sendv_authinfo""")
+class sctp_sendv_spa(Struct):
     """9.12, sctp_sendv."""
 
 
-class sctp_recvv_rn(Struct, layout="sctp_rcvinfo recvv_rcvinfo; sctp_nxtinfo recvv_nxtinfo"):
+@layout("sctp_rcvinfo recvv_rcvinfo; sctp_nxtinfo recvv_nxtinfo")
+class sctp_recvv_rn(Struct):
     """9.13, sctp_recvv."""
 
 

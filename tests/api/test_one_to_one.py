@@ -115,9 +115,11 @@ def test_bind_to_foreign_address(ipv4):
 @pytest.mark.skipif(os.geteuid() != 0, reason="wants root, to drop to another user")
 def test_low_port_without_privilege_as_other_user():
     """Case 105."""
-    code = ("import os; os.setuid(65534)\n"
+    code = ("import os\n"
             "from pysctpsock.socket import *\n"
-            "try: socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP).bind(('127.0.0.1', 7))\n"
+            "sock = socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP)\n"  # loads what that user may not read
+            "os.setuid(65534)\n"
+            "try: sock.bind(('127.0.0.1', 7))\n"
             "except PermissionError as e: print(e.errno)\n")
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True,
                           timeout=60)
