@@ -46,8 +46,6 @@ class Bench:
             sock.setsockopt(sctp.SOL_SOCKET, sctp.SO_SNDBUF, options.buffer)
             sock.setsockopt(sctp.SOL_SOCKET, sctp.SO_RCVBUF, options.buffer)
         sock.setsockopt(sctp.SOL_SCTP, sctp.SCTP_NODELAY, int(options.nodelay))
-        sock.setsockopt(sctp.SOL_SCTP, sctp.SCTP_PEER_ADDR_PARAMS,
-                        sctp.sctp_paddrparams(spp_flags=sctp.SPP_PMTUD_DISABLE, spp_pathmtu=options.mtu))
         return sock
 
     def _dial(self) -> sctp.socket:
@@ -174,7 +172,8 @@ def main() -> None:
     parser.add_argument("-l", dest="length", type=int, default=1400, help="bytes a message")
     parser.add_argument("-T", dest="seconds", type=float, default=2.0)
     parser.add_argument("-B", dest="buffer", type=int, default=0, help="SO_SNDBUF and SO_RCVBUF")
-    parser.add_argument("-M", dest="mtu", type=int, default=1500, help="path MTU: largest IP packet")
+    parser.add_argument("-M", dest="mtu", type=int, default=1500, choices=[1500],
+                        help="path MTU, the largest IP packet: 1500 is what a new path has")
     parser.add_argument("-N", dest="nodelay", action="store_true", help="SCTP_NODELAY")
     options = parser.parse_args()
     signal.alarm(120)  # ends a process that nobody ends

@@ -10,11 +10,22 @@ from .outbox cimport Outbox
 
 cdef class Carrier:
     cdef public uint16_t index               # its number in routes (Route.carrier)
-    cdef readonly int fd
+    cdef readonly int fd                     # -1: closed
     cdef readonly bint is_ipv6
-    # Feeds what has arrived to the endpoint, at most about `budget` bytes; 1: more may wait.  Before each
-    # datagram it makes sure that the endpoint's outbox has room, calling flush() if not.
+    # Packets were read from the descriptor that the endpoint has not been given yet: the descriptor alone does
+    # not tell that receive_batch has work.
+    cdef readonly bint holds_packets
+
+    # Feeds what has arrived to the endpoint, about `budget` bytes at most.  It stops early while
+    # outbox_is_filling(); what it has read by then is kept for the next call.  1: more may wait.
     cdef int receive_batch(self, Endpoint endpoint, int64_t now, uint32_t budget) except -1
     # Sends packets [first, outbox.count) that lie side by side and belong to this carrier; how many went (or were lost
     # for good); fewer when the system has no room now.
     cdef int send_batch(self, Outbox outbox, int first) except -1
+    cpdef int close(self) except -1
+
+
+cdef inline bint outbox_is_filling(Outbox outbox) noexcept:
+    """More than three quarters full: it must be emptied before the endpoint is given another packet to answer."""
+    return (outbox.used > outbox.capacity - (outbox.capacity >> 2)
+            or outbox.count > outbox.max_packets - (outbox.max_packets >> 2))

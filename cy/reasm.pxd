@@ -31,12 +31,12 @@ cdef class Reassembly:
     cdef ssn_t *next_ssn                     # per stream, allocated by need
     cdef uint32_t streams_used               # length of next_ssn
     cdef Run *tail                           # the run that ends at the Cumulative TSN Ack Point, or NULL
-    cdef Run **ends                          # two hash tables of the runs above it: by first TSN, then by last
+    cdef Run **ends                          # two hash tables of the runs above it: by first TSN, by last
     cdef uint32_t ends_width                 # buckets of each
     cdef uint32_t runs_above                 # in the tables
     cdef HeldMessage **held                  # hash by (stream, ssn)
     cdef uint32_t held_width
-    cdef uint32_t size_hint                  # about the length of the last fragmented messages, for the first buffer
+    cdef uint32_t size_hint                  # about the length of the last fragmented messages
 
     # Call once for each TSN that TsnMap.record called new, before the map's state is looked at again.
     # Messages that become deliverable are pushed on `queue` with `association` as owner.

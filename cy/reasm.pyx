@@ -41,7 +41,7 @@ cdef extern from "Python.h":
     void Py_DECREF(PyObject *data)
 
 cdef enum:
-    FIRST_PIECE_FACTOR = 4               # a first piece has room for so many fragments of its first one's size
+    FIRST_PIECE_FACTOR = 4               # a first piece has room for so many fragments like its first
     LARGEST_HINTED = 0x10000             # bytes that a hint alone may allocate
     HINT_SHARE = 4                       # a larger hint counts once one part in so many of it is there
     LARGEST_MESSAGE = 0x7FFFFFFF
@@ -173,7 +173,7 @@ cdef class Reassembly:
             run.has_last = (chunk.flags & DATA_E) != 0
         try:
             self.append(run, chunk, after != NULL, in_sequence)
-        except:
+        except MemoryError:
             self.free_run(run)
             raise
         if after != NULL:
@@ -226,7 +226,7 @@ cdef class Reassembly:
         return max(room, length)
 
     cdef void learn_size(self, uint32_t length) noexcept:
-        """Up at once, down by an eighth of the difference: cutting a piece to size is cheap, joining two is not."""
+        """Up at once, down by an eighth of the difference: too much room costs less than too little."""
         if length > self.size_hint:
             self.size_hint = length
         else:
@@ -236,7 +236,6 @@ cdef class Reassembly:
         """The bytes of a complete run, which loses its pieces and is no longer counted."""
         cdef Piece *piece = run.first_piece
         cdef PyObject *data = NULL
-        cdef char *p
         self.bytes_held -= run.length
         self.fragments_held -= run.fragments
         run.first_piece = run.last_piece = NULL
@@ -249,7 +248,7 @@ cdef class Reassembly:
             else:
                 data = new_bytes(NULL, run.length)
                 copy_pieces(bytes_start(data), piece)
-        except:
+        except MemoryError:
             PyMem_Free(run)
             raise
         finally:
@@ -303,7 +302,7 @@ cdef class Reassembly:
         if self.runs_above == self.ends_width:
             try:
                 self.widen_ends()
-            except:
+            except MemoryError:
                 self.free_run(run)
                 raise
         put_in_tables(self.ends, self.ends_width, run)
@@ -359,7 +358,7 @@ cdef class Reassembly:
         if stream_id >= self.streams_used:
             try:
                 self.use_stream(stream_id)
-            except:
+            except MemoryError:
                 Py_DECREF(data)
                 raise
         due = self.next_ssn[stream_id]
@@ -405,7 +404,7 @@ cdef class Reassembly:
         if self.messages_held == self.held_width:
             try:
                 self.widen_held()
-            except:
+            except MemoryError:
                 Py_DECREF(data)
                 raise
         place = self.find_held(stream_id, ssn)
@@ -621,7 +620,7 @@ cdef int deliver(PyObject *data, tsn_t tsn, uint16_t stream_id, ssn_t ssn, uint3
     cdef Received *record
     try:
         record = queue.push(<uint32_t>bytes_length(data))
-    except:
+    except MemoryError:
         Py_DECREF(data)
         raise
     Py_INCREF(association)
@@ -673,7 +672,7 @@ cdef Piece *new_piece(uint32_t capacity) except NULL:
     piece.used = 0
     try:
         piece.data = new_bytes(NULL, capacity)
-    except:
+    except MemoryError:
         PyMem_Free(piece)
         raise
     return piece

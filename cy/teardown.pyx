@@ -8,7 +8,7 @@ from .emit cimport emit_on
 from .path cimport Path
 from .proto cimport (
     CAUSE_NONE, CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED,
-    FLAG_T, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
+    SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
     SHUTDOWN_SENT, STALE_COOKIE, USER_INITIATED_ABORT,
 )
 from .tcb cimport Tcb
@@ -114,12 +114,13 @@ cdef int queue_control(Tcb t, bytes chunk) except -1:
 
 cdef int send_shutdown(Tcb t) except -1:
     """SHUTDOWN with the current Cumulative TSN Ack; one that still waits is replaced."""
-    t.control = [chunk for chunk in t.control if chunk[0] != 7]
+    t.control = [chunk for chunk in t.control if chunk[0] != SHUTDOWN]
     return queue_control(t, make_shutdown(t.tsn_map.cumulative_tsn))
 
 
 cdef int answer_data_in_shutdown_sent(Tcb t, int64_t now) except -1:
     """9260-9.2-03: each packet with DATA is answered at once, and T2 restarts."""
+    t.retransmissions = 0                    # the peer lives (9260-9.2-02)
     send_shutdown(t)
     t.timers.deadline[TIMER_T2_SHUTDOWN] = now + t.back_off
     return 0

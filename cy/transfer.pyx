@@ -25,7 +25,6 @@ from .user cimport READABLE, WRITABLE
 from .wire cimport ChunkView
 
 cdef int ECONNABORTED = errno.ECONNABORTED
-cdef int EPROTO = errno.EPROTO
 
 
 cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
@@ -150,10 +149,10 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
     advanced = t.outstanding.cumulative_tsn_ack != ack_point
     t.sack_since_t3 = True
     update_paths(t, was_fast_recovery, now)
-    t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
-                   if sack.a_rwnd > t.outstanding.data_bytes else 0)
     if sack.gap_count and t.outstanding.count_misses(sack, advanced):
         lose(t, now)
+    t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
+                   if sack.a_rwnd > t.outstanding.data_bytes else 0)
     if t.writer_waiting and t.send_queue.bytes_charged <= t.parameters.send_buffer // 2:
         t.writer_waiting = False
         if t.user is not None:
@@ -198,6 +197,7 @@ cdef int lose(Tcb t, int64_t now) except -1:
 
 cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
     """T3-rtx expired (6.3.3), or, with nothing outstanding, it is time to probe a shut window (6.1 A)."""
+    cdef uint64_t in_flight
     path.stop_t3()
     rto_back_off(&path.rto, t.parameters)
     if t.outstanding.count() == 0:
@@ -211,7 +211,9 @@ cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
         if t.ended:
             return 0
     t.sack_since_t3 = False
+    in_flight = t.outstanding.data_bytes
     t.outstanding.mark_path(path.index)
+    t.peer_rwnd += <uint32_t>(in_flight - t.outstanding.data_bytes)      # 9260-6.2.1-01
     t.outstanding.fast_recovery = False
     t.timeout_retransmit_now = t.one_packet = True
     t.want_transmit()

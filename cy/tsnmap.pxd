@@ -17,7 +17,7 @@ cdef enum TsnResult:
 cdef class TsnMap:
     cdef readonly tsn_t cumulative_tsn       # Cumulative TSN Ack Point
     cdef readonly tsn_t highest_tsn          # == cumulative_tsn: no gaps
-    cdef uint64_t *bits                      # ring: bit base + i: cumulative_tsn + 1 + i has arrived; NULL until needed
+    cdef uint64_t *bits                      # ring; bit base + i: cumulative_tsn + 1 + i has arrived
     cdef uint32_t width                      # bits allocated, a power of two; at most 65536
     cdef uint32_t base                       # ring index of cumulative_tsn + 1
     cdef tsn_t duplicates[16]

@@ -7,7 +7,6 @@ from collections import namedtuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from pysctpsock._cy.reasm import Reassembly
 from pysctpsock._cy.recvq import ReceiveQueue
 from pysctpsock._cy.tsnmap import TsnMap

@@ -4,7 +4,6 @@ import sys
 from collections import deque
 
 import pytest
-
 from pysctpsock._cy.recvq import ReceiveQueue
 
 NOTIFICATION = 0x8001

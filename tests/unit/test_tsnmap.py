@@ -4,7 +4,6 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from pysctpsock._cy.tsnmap import TsnMap
 
 NEW, DUPLICATE, OUTSIDE = 0, 1, 2
@@ -176,6 +175,26 @@ def test_large_bitmap_is_freed_when_gaps_close_small_one_is_kept():
     tsns.record_tsn(60001)
     assert tsns.snapshot()["bitmap_bits"] == 256
     assert tsns.cumulative_tsn == 60002
+
+
+@pytest.mark.parametrize("moved", [0, 1, 36, 63, 64, 100, 255])
+@pytest.mark.parametrize("width", [512, 1024])
+def test_widening_keeps_all_and_invents_nothing(moved, width):
+    """The ring has moved on by any number of bits and is full when it grows."""
+    tsns = TsnMap(1)
+    for tsn in range(2, moved + 1):
+        tsns.record_tsn(tsn)
+    if moved:
+        tsns.record_tsn(1)
+    present = {moved + 2, *range(moved + 4, moved + 257, 3), moved + 256}
+    for tsn in present:
+        tsns.record_tsn(tsn)
+    assert tsns.snapshot()["bitmap_bits"] == 256
+    present.add(moved + width - 200)
+    tsns.record_tsn(moved + width - 200)
+    assert tsns.snapshot()["bitmap_bits"] == width
+    for tsn in range(moved + 1, moved + width + 1):
+        assert tsns.classify_tsn(tsn) == (DUPLICATE if tsn in present else NEW), tsn - moved
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,0 +1,25 @@
+from .recvq import ReceiveQueue
+
+class Reassembly:
+    """The incoming messages of one association that are not yet ready to be read."""
+
+    bytes_held: int
+    fragments_held: int
+    messages_held: int
+
+    def add_chunk(
+        self,
+        tsn: int,
+        stream: int,
+        ssn: int,
+        ppid: int,
+        flags: int,
+        data: bytes,
+        queue: ReceiveQueue,
+        owner: object,
+        cumulative_tsn: int,
+    ) -> int: ...
+    def forget(self) -> None: ...
+    def allocated(self) -> int: ...
+    def longest_chain(self) -> int: ...
+    def snapshot(self) -> dict[str, object]: ...

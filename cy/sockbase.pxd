@@ -1,0 +1,38 @@
+"""The compiled half of the socket class: what sending and receiving cost when nothing has to wait.
+
+RFC 6458 section 3 (one-to-one style) and 8.1.13, 9.6 to 9.9.  The rest is in pysctpsock/socket.py.
+"""
+from libc.stdint cimport uint16_t, uint32_t
+
+from .association cimport Association
+from .engine cimport Engine
+from .recvq cimport Received
+from .user cimport SctpUser
+
+
+cdef class Readiness:
+    cdef readonly SctpUser user
+    cdef readonly object readers, writers    # WaitLists of hub.py
+    cdef public bint discards_data           # SHUT_RD: messages are dropped, notifications are not
+
+    cdef int discard(self) except -1
+
+
+cdef class SocketBase:
+    cdef public SctpUser user
+    cdef public Association association      # None: never connected, connecting failed, or closed
+    cdef public Engine engine
+    cdef public Readiness readiness
+    # Of messages that say nothing else (SCTP_DEFAULT_SEND_PARAM, SCTP_DEFAULT_SNDINFO).
+    cdef public uint16_t default_stream
+    cdef public uint32_t default_flags, default_ppid, default_context, default_timetolive
+    cdef public bint disable_fragments
+    cdef bytes notification                  # the encoded one at the head of the queue, once it was looked at
+    cdef bint end_of_record                  # the last read took, or saw, the end of its message
+
+    cdef bint try_send(self, object data, uint32_t stream_id, uint32_t ppid, uint32_t flags, uint32_t timetolive,
+                       uint32_t context) except -1
+    cdef Received *head(self, int flags) except? NULL
+    cdef bytes read(self, Received *record, Py_ssize_t size, bint peek)
+    cdef bytes read_notification(self, Received *record, Py_ssize_t size, bint peek)
+    cdef int credit(self, Association association, uint32_t length, bint finished) except -1

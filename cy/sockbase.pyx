@@ -1,0 +1,288 @@
+"""Sending and receiving when nothing has to wait (see sockbase.pxd).
+
+A call that cannot be answered here at once goes on in the subclass, by these methods of it:
+    _send(data, stream, ppid, flags, timetolive, context, msg_flags) -> int     all rules, waiting included
+    _await_record(msg_flags) -> bool        wait for something to read; False: the end of the stream
+    _encode(kind, fields) -> bytes          a notification in the form that a receive call hands out
+    _source(association) -> address         the peer's, as this socket shows addresses
+"""
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, Py_buffer, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy, memset
+
+from .association cimport SEND_SACK_IMMEDIATELY, SEND_UNORDERED, Association
+from .engine cimport Engine, clock
+from .pathmgmt cimport start_heartbeats
+from .proto cimport ESTABLISHED
+from .recvq cimport KIND_DATA, Received
+from .user cimport ACCEPTABLE, CONNECTED, ENDED, READABLE, WRITABLE, SctpUser
+
+cdef enum:                       # as Linux numbers them on every host (pysctpsock.constants)
+    MSG_PEEK = 0x2
+    MSG_EOR = 0x80
+    MSG_NOTIFICATION = 0x8000
+    SENDER_DRY_EVENT = 0x8009
+    DATA_IO_EVENT = 1            # bit of SctpUser.event_mask: SNDRCV comes with each message
+
+
+cdef struct sndrcvinfo:          # struct sctp_sndrcvinfo of <netinet/sctp.h>
+    uint16_t stream, ssn, flags, padding
+    uint32_t ppid, context, timetolive, tsn, cumtsn
+    int32_t assoc_id
+
+
+cdef class Readiness:
+    """What the engine tells when something happened to a socket.
+
+    It knows the waiting greenlets but not the socket, so that a socket that nobody refers to any more can be
+    collected, and closed, while its association lives.
+    """
+
+    def __init__(self, SctpUser user not None, readers, writers):
+        self.user = user
+        self.readers = readers
+        self.writers = writers
+
+    def _on_ready(self, uint32_t flags):
+        """Called by the engine: wake whom the Ready flags concern."""
+        if self.discards_data:
+            self.discard()
+        if flags & (READABLE | ACCEPTABLE | ENDED) and self.readers:
+            self.readers.wake_all()
+        if flags & (WRITABLE | CONNECTED | ENDED) and self.writers:
+            self.writers.wake_all()
+
+    cdef int discard(self) except -1:
+        """Drop the messages at the head of the queue, as if they had been read."""
+        cdef Received *record = self.user.receive_queue.first()
+        cdef Association association
+        cdef uint32_t length
+        while record != NULL and record.kind == KIND_DATA:
+            association = <Association>record.association
+            length = record.length - record.offset
+            self.user.receive_queue.drop_first()
+            association.credit(length, True, clock())
+            record = self.user.receive_queue.first()
+        return 0
+
+
+cdef class SocketBase:
+    """Base of pysctpsock.socket.socket: its hot methods."""
+
+    # ------------------------------------------------------------------ sending
+
+    cdef bint try_send(self, object data, uint32_t stream_id, uint32_t ppid, uint32_t flags, uint32_t timetolive,
+                       uint32_t context) except -1:
+        """Queue a message if that needs no further thought; False: the subclass must look into it."""
+        cdef Association association = self.association
+        if (type(data) is not bytes or association is None or association.state != ESTABLISHED
+                or flags & ~<uint32_t>(SEND_UNORDERED | SEND_SACK_IMMEDIATELY) or stream_id > 0xFFFF
+                or self.disable_fragments):
+            return False
+        if association.send(<bytes>data, <uint16_t>stream_id, ppid, flags, timetolive, context, clock()):
+            return False
+        self.engine.maybe_pump(<uint32_t>PyBytes_GET_SIZE(data),
+                               association.outstanding.data_bytes == 0 and association.send_queue.count == 1)
+        return True
+
+    def send(self, data, int flags=0):
+        """Send one message on the default stream; its length.  Errors: see sendmsg."""
+        if flags == 0 and self.try_send(data, self.default_stream, self.default_ppid, self.default_flags,
+                                        self.default_timetolive, self.default_context):
+            return PyBytes_GET_SIZE(data)
+        return self._send(data, self.default_stream, self.default_ppid, self.default_flags,
+                          self.default_timetolive, self.default_context, flags)
+
+    def sendall(self, data, int flags=0):
+        """As send(); one message is sent whole or not at all."""
+        if not (flags == 0 and self.try_send(data, self.default_stream, self.default_ppid, self.default_flags,
+                                             self.default_timetolive, self.default_context)):
+            self._send(data, self.default_stream, self.default_ppid, self.default_flags,
+                       self.default_timetolive, self.default_context, flags)
+
+    def sctp_sendmsg(self, msg, to=None, uint32_t ppid=0, uint32_t flags=0, uint32_t stream_no=0,
+                     uint32_t timetolive=0, uint32_t context=0):
+        """Send one message on a stream; its length (RFC 6458 section 9.6).
+
+        ppid: 32 bits that the peer gets as they lie in memory here.  flags: SCTP_UNORDERED and other
+        sinfo_flags.  timetolive: milliseconds, 0 for ever.
+        """
+        if to is None and self.try_send(msg, stream_no, ppid, flags, timetolive, context):
+            return PyBytes_GET_SIZE(msg)
+        return self._send(msg, stream_no, ppid, flags, timetolive, context, 0, to)
+
+    # ------------------------------------------------------------------ receiving
+
+    cdef Received *head(self, int flags) except? NULL:
+        """The oldest record, waited for; NULL without an exception is the end of the stream."""
+        cdef Received *record = self.user.receive_queue.first()
+        if record == NULL and self._await_record(flags):
+            record = self.user.receive_queue.first()
+        return record
+
+    cdef bytes read(self, Received *record, Py_ssize_t size, bint peek):
+        """Up to `size` bytes of a record, taken from the queue unless `peek`."""
+        cdef uint32_t offset = record.offset, left = record.length - record.offset
+        cdef uint8_t end = record.end
+        cdef Association association
+        cdef bytes data
+        if record.kind != KIND_DATA:
+            return self.read_notification(record, size, peek)
+        if size >= left:
+            data = <bytes>record.data
+            if offset:
+                data = PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + offset, left)
+            self.end_of_record = end
+            if not peek:
+                association = <Association>record.association
+                self.user.receive_queue.drop_first()
+                self.credit(association, left, True)
+        else:
+            data = PyBytes_FromStringAndSize(PyBytes_AS_STRING(<bytes>record.data) + offset, size)
+            self.end_of_record = False
+            if not peek:
+                self.user.receive_queue.consume(<uint32_t>size)
+                self.credit(<Association>record.association, <uint32_t>size, False)
+        return data
+
+    cdef bytes read_notification(self, Received *record, Py_ssize_t size, bint peek):
+        """The same of a notification, which takes its form when it is first looked at."""
+        cdef uint32_t offset = record.offset
+        cdef bytes data
+        if self.notification is None:
+            self.notification = self._encode(record.kind, <object>record.data)
+        data = self.notification[offset:offset + size]
+        self.end_of_record = offset + PyBytes_GET_SIZE(data) == PyBytes_GET_SIZE(self.notification)
+        if peek:
+            return data
+        if self.end_of_record:
+            record.offset = 0                # notifications have no length in the queue's account
+            self.notification = None
+            self.user.receive_queue.drop_first()
+        else:
+            record.offset = offset + <uint32_t>PyBytes_GET_SIZE(data)
+        return data
+
+    cdef int credit(self, Association association, uint32_t length, bint finished) except -1:
+        """The peer may send more; a SACK goes if that has become worth telling."""
+        association.credit(length, finished, clock())
+        if association.wants_transmit:
+            self.engine.soon()
+        return 0
+
+    def recv(self, Py_ssize_t bufsize, int flags=0):
+        """Up to `bufsize` bytes of the next message or notification; b"" at the end of the stream.
+
+        What is left of it comes with the next call (RFC 6458 section 3.1.4: MSG_EOR, see recvmsg).
+        """
+        cdef Received *record
+        if bufsize < 0:
+            raise ValueError("negative buffersize in recv")
+        record = self.head(flags)
+        if record == NULL or bufsize == 0:
+            return b""
+        return self.read(record, bufsize, flags & MSG_PEEK)
+
+    def recv_into(self, buffer, Py_ssize_t nbytes=0, int flags=0):
+        """As recv(), into a buffer; the number of bytes."""
+        cdef Received *record
+        cdef Py_buffer view
+        cdef bytes data
+        PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE | PyBUF_WRITABLE)
+        try:
+            if nbytes < 0:
+                raise ValueError("negative buffersize in recv_into")
+            if nbytes > view.len:
+                raise ValueError("buffer too small for requested bytes")
+            nbytes = nbytes or view.len
+            record = self.head(flags)
+            if record == NULL or nbytes == 0:
+                return 0
+            data = self.read(record, nbytes, flags & MSG_PEEK)
+            memcpy(view.buf, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+            return PyBytes_GET_SIZE(data)
+        finally:
+            PyBuffer_Release(&view)
+
+    def sctp_recvmsg(self, Py_ssize_t size, int flags=0):
+        """(data, address, sctp_sndrcvinfo, msg_flags) of the next message or notification (section 9.7).
+
+        The structure is filled when the data_io event is subscribed (SCTP_EVENTS); msg_flags has MSG_EOR with
+        the last piece, MSG_NOTIFICATION with notifications.  (b"", None, zeros, 0) at the end of the stream.
+        """
+        cdef Received *record
+        cdef Association association
+        cdef sndrcvinfo info
+        cdef bint is_data
+        cdef bytes data
+        if size < 0:
+            raise ValueError("negative size")
+        record = self.head(flags)
+        memset(&info, 0, sizeof(info))
+        if record == NULL or size == 0:
+            return b"", None, self._sndrcvinfo((<char *>&info)[:sizeof(info)]), 0
+        is_data = record.kind == KIND_DATA
+        association = <Association>record.association
+        if is_data and self.user.event_mask & DATA_IO_EVENT:
+            info.stream = record.stream_id
+            info.ssn = 0 if record.unordered else record.ssn
+            info.flags = SEND_UNORDERED if record.unordered else 0
+            info.ppid = record.ppid
+            info.tsn = record.tsn
+            info.cumtsn = record.cumulative_tsn
+            info.assoc_id = association.assoc_id
+        data = self.read(record, size, flags & MSG_PEEK)
+        return (data, self._source(association), self._sndrcvinfo((<char *>&info)[:sizeof(info)]),
+                (MSG_EOR if self.end_of_record else 0) | (0 if is_data else MSG_NOTIFICATION))
+
+    def _receive(self, Py_ssize_t size, int flags):
+        """For the subclass: (data, msg_flags, association, fields), or None at the end of the stream.
+
+        fields: (stream, ssn, unordered, ppid, tsn, cumulative tsn) of a message, None of a notification.
+        """
+        cdef Received *record = self.head(flags)
+        cdef Association association
+        cdef bint is_data
+        cdef bytes data = b""
+        if record == NULL:
+            return None
+        is_data = record.kind == KIND_DATA
+        association = <Association>record.association
+        fields = (record.stream_id, 0 if record.unordered else record.ssn, record.unordered != 0, record.ppid,
+                  record.tsn, record.cumulative_tsn) if is_data else None
+        self.end_of_record = False
+        if size:
+            data = self.read(record, size, flags & MSG_PEEK)
+        return (data, (MSG_EOR if self.end_of_record else 0) | (0 if is_data else MSG_NOTIFICATION), association,
+                fields)
+
+    def _next(self):
+        """For the subclass: (kind, stream, unordered, ppid, length left) of the oldest record, or None."""
+        cdef Received *record = self.user.receive_queue.first()
+        if record == NULL:
+            return None
+        return record.kind, record.stream_id, record.unordered != 0, record.ppid, record.length - record.offset
+
+    def _discard_data(self):
+        """For the subclass: SHUT_RD; messages are no longer wanted."""
+        self.readiness.discards_data = True
+        self.readiness.discard()
+        if self.association is not None and self.association.wants_transmit:
+            self.engine.soon()
+
+    # ------------------------------------------------------------------ what options change in the core
+
+    def report_if_dry(self):
+        """SCTP_SENDER_DRY_EVENT was switched on: it is queued at once if nothing is to be sent or acknowledged."""
+        cdef Association association = self.association
+        if association.send_queue.count == 0 and association.outstanding.data_bytes == 0:
+            self.user.notify(SENDER_DRY_EVENT, association, (association.assoc_id,))
+            self.engine.soon()
+
+    def heartbeats_changed(self):
+        """SCTP_PEER_ADDR_PARAMS gave a living association another HB.interval: it counts from now."""
+        start_heartbeats(self.association, clock())
+        self.association.reschedule()
+        self.engine.soon()

@@ -1,0 +1,117 @@
+"""Ancillary data: what accompanies one message, sent or received, as (level, type, bytes) items.
+
+RFC 6458 section 5.3, with Linux's lengths, order and errnos.
+"""
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket as _socket
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import constants as c
+from . import structs
+from .errors import error
+
+Item = tuple[int, int, bytes]
+
+SEND_FLAGS = (c.SCTP_UNORDERED | c.SCTP_ADDR_OVER | c.SCTP_SACK_IMMEDIATELY | c.SCTP_ABORT | c.SCTP_EOF
+              | c.SCTP_SENDALL | c.SCTP_PR_SCTP_MASK)
+LENGTHS = {  # of the payload of what may be sent
+    c.SCTP_INIT: 8, c.SCTP_SNDRCV: 32, c.SCTP_SNDINFO: 16, c.SCTP_PRINFO: 8, c.SCTP_AUTHINFO: 2,
+    c.SCTP_DSTADDRV4: 4, c.SCTP_DSTADDRV6: 16,
+}
+
+
+@dataclass
+class SendInfo:
+    """How one message is to be sent."""
+
+    stream: int = 0
+    flags: int = 0
+    ppid: int = 0
+    context: int = 0
+    timetolive: int = 0
+    init: Any = None  # sctp_initmsg, for an association that the message creates
+    more_hosts: list[str] = field(default_factory=list)
+
+
+def parse(items: Iterable[tuple[int, int, Any]], sock: Any) -> SendInfo:
+    """What ancillary data says of a message; what it leaves open comes from the socket's defaults.
+
+    EINVAL for a wrong length, an unknown SCTP type, or flags that are none.  Other levels are ignored.
+    """
+    info = SendInfo()
+    given: dict[int, Any] = {}
+    for level, kind, payload in items:
+        if level != c.IPPROTO_SCTP:
+            continue
+        data = bytes(payload)
+        if LENGTHS.get(kind) != len(data):
+            raise error(errno.EINVAL, f"ancillary data of type {kind} with {len(data)} bytes")
+        given[kind] = data
+        if kind == c.SCTP_DSTADDRV4:
+            info.more_hosts.append(_socket.inet_ntop(_socket.AF_INET, data))
+        elif kind == c.SCTP_DSTADDRV6:
+            info.more_hosts.append(_socket.inet_ntop(_socket.AF_INET6, data))
+    if c.SCTP_INIT in given:
+        info.init = structs.sctp_initmsg.unpack(given[c.SCTP_INIT])
+    if c.SCTP_SNDINFO in given:  # wins over SNDRCV
+        snd = structs.sctp_sndinfo.unpack(given[c.SCTP_SNDINFO])
+        info.stream, info.flags = snd.snd_sid, snd.snd_flags
+        info.ppid, info.context = snd.snd_ppid, snd.snd_context
+    elif c.SCTP_SNDRCV in given:
+        old = structs.sctp_sndrcvinfo.unpack(given[c.SCTP_SNDRCV])
+        info.stream, info.flags, info.ppid = old.sinfo_stream, old.sinfo_flags, old.sinfo_ppid
+        info.context, info.timetolive = old.sinfo_context, old.sinfo_timetolive
+    else:
+        info.stream, info.ppid, info.context = sock.default_stream, sock.default_ppid, sock.default_context
+        if c.SCTP_PRINFO not in given:
+            info.flags = sock.default_flags
+    if c.SCTP_SNDRCV not in given and c.SCTP_PRINFO not in given:
+        info.timetolive = sock.default_timetolive
+    if c.SCTP_PRINFO in given:
+        pr = structs.sctp_prinfo.unpack(given[c.SCTP_PRINFO])
+        if pr.pr_policy & ~c.SCTP_PR_SCTP_MASK:
+            raise error(errno.EINVAL, f"partial reliability policy {pr.pr_policy:#x}")
+        info.flags = info.flags & ~c.SCTP_PR_SCTP_MASK | pr.pr_policy
+        info.timetolive = pr.pr_value if pr.pr_policy else 0
+    if info.flags & ~SEND_FLAGS:
+        raise error(errno.EINVAL, f"flags {info.flags:#x}")
+    return info
+
+
+def sndrcvinfo(fields: tuple[Any, ...], assoc_id: int) -> Any:
+    """sctp_sndrcvinfo of a received message: (stream, ssn, unordered, ppid, tsn, cumulative tsn)."""
+    stream, ssn, unordered, ppid, tsn, cumtsn = fields
+    return structs.sctp_sndrcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid, 0, 0, tsn, cumtsn, assoc_id)
+
+
+def rcvinfo(fields: tuple[Any, ...], assoc_id: int) -> Any:
+    """sctp_rcvinfo of a received message."""
+    stream, ssn, unordered, ppid, tsn, cumtsn = fields
+    return structs.sctp_rcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid, tsn, cumtsn, 0, assoc_id)
+
+
+def nxtinfo(following: tuple[Any, ...], assoc_id: int) -> Any:
+    """sctp_nxtinfo of what waits behind: (kind, stream, unordered, ppid, length)."""
+    kind, stream, unordered, ppid, length = following
+    flags = (c.SCTP_UNORDERED if unordered else 0) | (c.SCTP_NOTIFICATION if kind else 0)
+    return structs.sctp_nxtinfo(stream, flags, ppid, length, assoc_id)
+
+
+def fit(items: list[tuple[int, Any]], space: int) -> tuple[list[Item], int]:
+    """(the items that a control buffer of `space` bytes holds, MSG_CTRUNC if one did not)."""
+    header = ctypes.sizeof(ctypes.c_size_t) + 8
+    taken: list[Item] = []
+    flags = 0
+    for kind, structure in items:
+        data = bytes(structure)
+        if space < header + len(data):
+            flags = c.MSG_CTRUNC
+            continue
+        taken.append((c.IPPROTO_SCTP, kind, data))
+        space -= header + (len(data) + 7 & ~7)
+    return taken, flags

@@ -1,0 +1,233 @@
+"""The SCTP stack of this process: one endpoint, its engine and driver, the carriers, the port table.
+
+Made with the first socket.  A carrier is opened when something needs it: sockets that listen share one
+for each IP version, at the configured UDP port; those that only connect share one at a port that the
+system chooses, which works beside other programs and behind NAT (RFC 6951 sections 5.1 and 6.1).
+"""
+from __future__ import annotations
+
+import atexit
+import errno
+import os
+import secrets
+import socket as _socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from ._cy.endpoint import Endpoint
+from ._cy.engine import Engine
+from ._cy.parameters import ProtocolParameters
+from ._cy.udp import UdpCarrier
+from .address import is_wildcard
+from .errors import error
+from .hub import GeventDriver
+
+if TYPE_CHECKING:
+    from .socket import SctpSocket
+
+DYNAMIC_PORTS = range(49152, 65536)  # RFC 6335 section 6
+DRAIN_TIME = 5.0  # seconds at exit for associations that are being shut down
+CARRIERS = ("auto", "kernel", "raw", "udp")
+AVAILABLE = ("auto", "udp")
+
+
+@dataclass
+class Configuration:
+    """What `configure` sets.  udp_port: of listeners here, and of peers that say nothing else."""
+
+    carrier: str = "auto"
+    udp_port: int = 9899  # RFC 6951 section 5.1
+
+
+def configure(carrier: str | None = None, udp_port: int | None = None) -> None:
+    """Set how this process speaks SCTP; to be called before the first socket is made.
+
+    carrier: "udp" (SCTP in UDP, RFC 6951) or "auto".  udp_port: the UDP port at which listeners are
+    reached, and at which peers are expected unless SCTP_REMOTE_UDP_ENCAPS_PORT says otherwise.
+    The environment has PYSCTPSOCK_CARRIER and PYSCTPSOCK_UDP_PORT for the same.
+    RuntimeError once there is a socket, ValueError for a carrier or port that does not exist.
+    """
+    if _stack is not None:
+        raise RuntimeError("configure() comes before the first SCTP socket")
+    if carrier is not None:
+        if carrier not in AVAILABLE:
+            known = "is not available yet" if carrier in CARRIERS else "does not exist"
+            raise ValueError(f"carrier {carrier!r} {known}; there are {', '.join(AVAILABLE)}")
+        configuration.carrier = carrier
+    if udp_port is not None:
+        if not 0 < udp_port <= 65535:
+            raise ValueError(f"UDP port {udp_port} is not in 1..65535")
+        configuration.udp_port = udp_port
+
+
+@dataclass(eq=False)
+class Claim:
+    """A bound SCTP port, as the port table has it."""
+
+    host: str  # "" is the wildcard
+    port: int
+    ipv6: bool | None  # None: both IP versions
+    reuse: bool  # SO_REUSEADDR
+    listening: bool = False
+
+    def overlaps(self, other: Claim) -> bool:
+        if self.port != other.port or (None not in (self.ipv6, other.ipv6) and self.ipv6 != other.ipv6):
+            return False
+        return not self.host or not other.host or self.host == other.host
+
+
+class Stack:
+    """One process's SCTP."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.pid = os.getpid()
+        self.endpoint = Endpoint(secrets.token_bytes(32))
+        self.engine = Engine(self.endpoint)
+        self.driver = GeventDriver(self.engine)
+        self.sockets: WeakSet[SctpSocket] = WeakSet()
+        self.claims: dict[int, list[Claim]] = {}
+        self.carriers: dict[tuple[str, bool], Any] = {}
+
+    def parameters(self) -> ProtocolParameters:
+        """A fresh socket's protocol parameters."""
+        return self.endpoint.parameters.copy()
+
+    # ------------------------------------------------------------------ carriers
+
+    def carrier(self, role: str, ipv6: bool) -> Any:
+        """The carrier for "listen" or "connect" of an IP version, opened when it is first wanted.
+
+        OSError with the system's errno; EADDRINUSE if another program has the UDP port.
+        """
+        carrier = self.carriers.get((role, ipv6))
+        if carrier is None:
+            port = self.configuration.udp_port if role == "listen" else 0
+            try:
+                carrier = UdpCarrier("::" if ipv6 else "0.0.0.0", port, ipv6)
+            except OSError as problem:
+                raise error(problem.errno, f"UDP port {port} for SCTP (PYSCTPSOCK_UDP_PORT)") from problem
+            self.engine.add_carrier(carrier)
+            self.carriers[role, ipv6] = carrier
+        return carrier
+
+    def open_for_listening(self, ipv6: bool | None) -> None:
+        """The carriers at which listeners of an IP version (None: of both) are reached."""
+        for version in (False, True) if ipv6 is None else (ipv6,):
+            try:
+                self.carrier("listen", version)
+            except OSError as problem:
+                # A wildcard that would take both takes what the host has.
+                if ipv6 is not None or not version or problem.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                    raise
+
+    # ------------------------------------------------------------------ the port table
+
+    def claim(self, host: str, port: int, ipv6: bool | None, reuse: bool) -> Claim:
+        """Bind a port, 0 for any free one.  EADDRNOTAVAIL, EACCES, EADDRINUSE as bind() says them."""
+        check_local(host, port, bool(ipv6))
+        claim = Claim("" if is_wildcard(host) else host, port, ipv6, reuse)
+        if port == 0:
+            self.choose_port(claim)
+        elif self.conflict(claim):
+            raise error(errno.EADDRINUSE, f"SCTP port {port}")
+        return self.enter(claim)
+
+    def enter(self, claim: Claim) -> Claim:
+        """Put a claim in the table, an accepted socket's for instance, which shares its listener's port."""
+        self.claims.setdefault(claim.port, []).append(claim)
+        return claim
+
+    def release(self, claim: Claim) -> None:
+        """The socket is closed; its associations may hold the port a while longer."""
+        self.claims[claim.port].remove(claim)
+        if not self.claims[claim.port]:
+            del self.claims[claim.port]
+
+    def choose_port(self, claim: Claim) -> None:
+        """An unpredictable free port (RFC 6056)."""
+        start = secrets.randbelow(len(DYNAMIC_PORTS))
+        for i in range(len(DYNAMIC_PORTS)):
+            claim.port = DYNAMIC_PORTS[(start + i) % len(DYNAMIC_PORTS)]
+            if claim.port not in self.claims:
+                return
+        raise error(errno.EADDRINUSE, "no free dynamic SCTP port")
+
+    def conflict(self, claim: Claim) -> bool:
+        """Whether another socket, or an association that outlives its socket, keeps this one from the port."""
+        others = [other for other in self.claims.get(claim.port, ()) if other is not claim and claim.overlaps(other)]
+        if any(other.listening or not (other.reuse and claim.reuse) for other in others):
+            return True
+        return not claim.reuse and not others and any(
+            association.local_port == claim.port for association in self.endpoint.associations)
+
+    def listening_conflict(self, claim: Claim) -> bool:
+        """Whether another socket listens there already."""
+        return any(other.listening and other is not claim and claim.overlaps(other)
+                   for other in self.claims.get(claim.port, ()))
+
+    # ------------------------------------------------------------------ the end
+
+    def drain(self, timeout: float) -> bool:
+        """Close every socket and let their associations end; False if some had not after `timeout` seconds."""
+        for sock in list(self.sockets):
+            sock._close()
+        self.engine.pump()
+        return self.driver.run_until(lambda: not self.endpoint.association_count, timeout)
+
+
+def check_local(host: str, port: int, ipv6: bool) -> None:
+    """EADDRNOTAVAIL unless the address is this host's, EACCES if the port wants a privilege: the system is asked."""
+    family = _socket.AF_INET6 if ":" in host or (is_wildcard(host) and ipv6) else _socket.AF_INET
+    with _socket.socket(family, _socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port if port < 1024 else 0))
+        except OSError as problem:
+            if problem.errno == errno.EACCES:
+                raise error(errno.EACCES, f"port {port} wants a privilege") from None
+            if problem.errno != errno.EADDRINUSE:  # which is UDP's port, not ours
+                raise error(errno.EADDRNOTAVAIL, f"{host} is not an address of this host") from None
+
+
+# ------------------------------------------------------------------ the process
+
+def stack() -> Stack:
+    """The stack of this process."""
+    global _stack
+    if _stack is None:
+        _stack = Stack(configuration)
+    return _stack
+
+
+def _configuration_of_environment() -> Configuration:
+    configuration = Configuration()
+    configuration.carrier = os.environ.get("PYSCTPSOCK_CARRIER", configuration.carrier)
+    configuration.udp_port = int(os.environ.get("PYSCTPSOCK_UDP_PORT", configuration.udp_port))
+    if configuration.carrier not in AVAILABLE:
+        raise ValueError(f"PYSCTPSOCK_CARRIER={configuration.carrier}: there are {', '.join(AVAILABLE)}")
+    if not 0 < configuration.udp_port <= 65535:
+        raise ValueError(f"PYSCTPSOCK_UDP_PORT={configuration.udp_port} is not in 1..65535")
+    return configuration
+
+
+def _at_exit() -> None:
+    """As a kernel would: sockets that are open are closed, and what was sent arrives."""
+    if _stack is not None and _stack.pid == os.getpid():
+        _stack.drain(DRAIN_TIME)
+
+
+def _after_fork_in_child() -> None:
+    """The stack is the parent's; here its sockets are dead, and the next socket makes a new stack."""
+    global _stack
+    if _stack is not None:
+        for sock in list(_stack.sockets):
+            sock._orphan()
+        _stack = None
+
+
+configuration = _configuration_of_environment()
+_stack: Stack | None = None
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

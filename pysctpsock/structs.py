@@ -1,0 +1,421 @@
+"""Every structure of <netinet/sctp.h>, with C names, field names and Linux's binary layout.
+
+RFC 6458 sections 5.3, 6.1 and 8.  All are `ctypes.Structure`: the buffer protocol makes them work as
+`setsockopt` values and ancillary data with any socket, the kernel's too.  Integers are in the host's
+byte order; fields that Linux holds in network byte order say so.
+"""
+from __future__ import annotations
+
+import ctypes
+import socket as _socket
+import sys
+from typing import Any
+
+_byteorder = sys.byteorder
+
+_TYPES: dict[str, Any] = {
+    "u8": ctypes.c_uint8,
+    "u16": ctypes.c_uint16,
+    "u32": ctypes.c_uint32,
+    "u64": ctypes.c_uint64,
+    "s32": ctypes.c_int32,
+}
+
+
+class _Layout(type(ctypes.Structure)):  # type: ignore[misc]
+    """Makes `_fields_` from a declaration as C has it: "type name; type name"."""
+
+    def __new__(meta, name: str, bases: Any, namespace: dict[str, Any], layout: str = "", packed: bool = False) -> Any:
+        if packed:
+            namespace["_pack_"] = 1
+            namespace["_layout_"] = "ms"  # Python 3.14 asks for it; the same on every platform when packed
+        members: list[tuple[str, Any]] = []
+        for declaration in filter(None, (part.strip() for part in layout.split(";"))):
+            kind, member = declaration.split()
+            member, _, count = member.partition("[")
+            members.append((member, _TYPES[kind] * int(count[:-1]) if count else _TYPES[kind]))
+        namespace["_fields_"] = members
+        cls = _TYPES[name] = super().__new__(meta, name, bases, namespace)
+        return cls
+
+    def __init__(cls, name: str, bases: Any, namespace: dict[str, Any], **declared: Any) -> None:
+        super().__init__(name, bases, namespace)
+
+
+class Struct(ctypes.Structure, metaclass=_Layout):
+    """A C structure with keyword construction, equality, and a repr that shows the fields.
+
+    `layout` declares the members; with `packed=True` there is no padding but what is declared.  Where a
+    member is a `sockaddr_storage` an address tuple may be assigned.  Members whose name begins with an
+    underscore are padding.
+    """
+
+    tail: bytes = b""  # what follows the fixed part, where C has an open array at the end
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Any:
+        """The structure at the beginning of `data`; `tail` has what follows.  ValueError if too short."""
+        self = cls.from_buffer_copy(data)
+        if len(data) > ctypes.sizeof(cls):
+            self.tail = bytes(data[ctypes.sizeof(cls):])
+        return self
+
+    def pack(self) -> bytes:
+        """The bytes as C has them, the open array behind."""
+        return bytes(self) + self.tail
+
+    def values(self) -> dict[str, Any]:
+        """The members by name, without padding."""
+        return {name: getattr(self, name) for name, *_ in self._fields_ if not name.startswith("_")}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, tuple):
+            value = sockaddr_storage.of(value)
+        super().__setattr__(name, value)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.pack() == other.pack()  # type: ignore[attr-defined]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = [f"{name}={value!r}" for name, value in self.values().items()]
+        if self.tail:
+            shown.append(f"tail={self.tail!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class sockaddr_storage(Struct, layout="u16 ss_family; u8 _data[118]; u64 _align"):
+    """An address of any family; all zero is "no address"."""
+
+    @classmethod
+    def of(cls, address: tuple[Any, ...] | None, family: int = 0) -> sockaddr_storage:
+        """From an address tuple of the socket module with a numeric host; the family is taken from the host
+        unless given.  ValueError if it is no address."""
+        return cls() if address is None else cls.from_buffer_copy(pack_sockaddr(address, family).ljust(128, b"\0"))
+
+    @property
+    def address(self) -> tuple[Any, ...] | None:
+        """(host, port) or (host, port, flowinfo, scope_id); None when there is no address in it."""
+        return unpack_sockaddr(bytes(self))
+
+    def __repr__(self) -> str:
+        return repr(self.address)
+
+
+def pack_sockaddr(address: tuple[Any, ...], family: int = 0) -> bytes:
+    """sockaddr_in (16 bytes) or sockaddr_in6 (28 bytes) of an address tuple with a numeric host."""
+    host, port = address[:2]
+    host, _, zone = host.partition("%")
+    family = family or (_socket.AF_INET6 if ":" in host else _socket.AF_INET)
+    head = int(family).to_bytes(2, _byteorder) + int(port).to_bytes(2, "big")
+    try:
+        ip = _socket.inet_pton(family, host)
+    except OSError:
+        raise ValueError(f"not an IP address: {host!r}") from None
+    if family == _socket.AF_INET:
+        return head + ip + bytes(8)
+    flowinfo, scope_id = (*address[2:4], 0, 0)[:2]
+    if zone and not scope_id:
+        scope_id = int(zone) if zone.isdigit() else _socket.if_nametoindex(zone)
+    return head + int(flowinfo).to_bytes(4, "big") + ip + int(scope_id).to_bytes(4, _byteorder)
+
+
+def unpack_sockaddr(data: bytes) -> tuple[Any, ...] | None:
+    """The address tuple in a sockaddr of either family; None if the family is unspecified or unknown."""
+    family, port = int.from_bytes(data[:2], _byteorder), int.from_bytes(data[2:4], "big")
+    if family == _socket.AF_INET:
+        return _socket.inet_ntop(family, data[4:8]), port
+    if family == _socket.AF_INET6:
+        flowinfo, scope_id = int.from_bytes(data[4:8], "big"), int.from_bytes(data[24:28], _byteorder)
+        return _socket.inet_ntop(family, data[8:24]), port, flowinfo, scope_id
+    return None
+
+
+def unpack_sockaddrs(data: bytes) -> list[tuple[Any, ...]]:
+    """The addresses of a packed list, each only as long as its family.  ValueError if it does not come out."""
+    addresses = []
+    while data:
+        address = unpack_sockaddr(data)
+        if address is None:
+            raise ValueError("unknown address family in a packed address list")
+        addresses.append(address)
+        data = data[16 if len(address) == 2 else 28:]
+    return addresses
+
+
+# --- messages: ancillary data (RFC 6458 section 5.3)
+
+class sctp_initmsg(Struct, layout="""u16 sinit_num_ostreams; u16 sinit_max_instreams; u16 sinit_max_attempts;
+        u16 sinit_max_init_timeo"""):
+    """5.3.1, SCTP_INIT and SCTP_INITMSG; milliseconds."""
+
+
+class sctp_sndrcvinfo(Struct, layout="""u16 sinfo_stream; u16 sinfo_ssn; u16 sinfo_flags; u32 sinfo_ppid;
+        u32 sinfo_context; u32 sinfo_timetolive; u32 sinfo_tsn; u32 sinfo_cumtsn; s32 sinfo_assoc_id"""):
+    """5.3.2, SCTP_SNDRCV; sinfo_ppid is four opaque bytes."""
+
+
+class sctp_sndinfo(Struct, layout="u16 snd_sid; u16 snd_flags; u32 snd_ppid; u32 snd_context; s32 snd_assoc_id"):
+    """5.3.4, SCTP_SNDINFO."""
+
+
+class sctp_rcvinfo(Struct, layout="""u16 rcv_sid; u16 rcv_ssn; u16 rcv_flags; u32 rcv_ppid; u32 rcv_tsn;
+        u32 rcv_cumtsn; u32 rcv_context; s32 rcv_assoc_id"""):
+    """5.3.5, SCTP_RCVINFO."""
+
+
+class sctp_nxtinfo(Struct, layout="u16 nxt_sid; u16 nxt_flags; u32 nxt_ppid; u32 nxt_length; s32 nxt_assoc_id"):
+    """5.3.6, SCTP_NXTINFO."""
+
+
+class sctp_prinfo(Struct, layout="u16 pr_policy; u32 pr_value"):
+    """5.3.7, SCTP_PRINFO; value is milliseconds, a retransmission count or a priority."""
+
+
+class sctp_authinfo(Struct, layout="u16 auth_keynumber"):
+    """5.3.8, SCTP_AUTHINFO."""
+
+
+# --- notifications (section 6.1)
+
+class sctp_tlv(Struct, layout="u16 sn_type; u16 sn_flags; u32 sn_length"):
+    """The header that every notification begins with."""
+
+
+class sctp_assoc_change(Struct, layout="""u16 sac_type; u16 sac_flags; u32 sac_length; u16 sac_state; u16 sac_error;
+        u16 sac_outbound_streams; u16 sac_inbound_streams; s32 sac_assoc_id"""):
+    """6.1.1; sac_error is in network byte order; tail: the body of the ABORT chunk."""
+
+
+class sctp_paddr_change(Struct, layout="""u16 spc_type; u16 spc_flags; u32 spc_length; sockaddr_storage spc_aaddr;
+        s32 spc_state; s32 spc_error; s32 spc_assoc_id""", packed=True):
+    """6.1.2."""
+
+
+class sctp_remote_error(Struct, layout="""u16 sre_type; u16 sre_flags; u32 sre_length; u16 sre_error;
+        s32 sre_assoc_id"""):
+    """6.1.3; sre_error is in network byte order; tail: the error cause, its header included."""
+
+
+class sctp_send_failed(Struct, layout="""u16 ssf_type; u16 ssf_flags; u32 ssf_length; u32 ssf_error;
+        sctp_sndrcvinfo ssf_info; s32 ssf_assoc_id"""):
+    """6.1.4 (deprecated); tail: the data."""
+
+
+class sctp_send_failed_event(Struct, layout="""u16 ssf_type; u16 ssf_flags; u32 ssf_length; u32 ssf_error;
+        sctp_sndinfo ssfe_info; s32 ssf_assoc_id"""):
+    """6.1.11; tail: the data."""
+
+
+class sctp_shutdown_event(Struct, layout="u16 sse_type; u16 sse_flags; u32 sse_length; s32 sse_assoc_id"):
+    """6.1.5."""
+
+
+class sctp_adaptation_event(Struct, layout="""u16 sai_type; u16 sai_flags; u32 sai_length; u32 sai_adaptation_ind;
+        s32 sai_assoc_id"""):
+    """6.1.6."""
+
+
+class sctp_pdapi_event(Struct, layout="""u16 pdapi_type; u16 pdapi_flags; u32 pdapi_length; u32 pdapi_indication;
+        s32 pdapi_assoc_id; u32 pdapi_stream; u32 pdapi_seq"""):
+    """6.1.7."""
+
+
+class sctp_authkey_event(Struct, layout="""u16 auth_type; u16 auth_flags; u32 auth_length; u16 auth_keynumber;
+        u16 auth_altkeynumber; u32 auth_indication; s32 auth_assoc_id"""):
+    """6.1.8."""
+
+
+class sctp_sender_dry_event(Struct, layout="""u16 sender_dry_type; u16 sender_dry_flags; u32 sender_dry_length;
+        s32 sender_dry_assoc_id"""):
+    """6.1.9."""
+
+
+class sctp_stream_reset_event(Struct, layout="""u16 strreset_type; u16 strreset_flags; u32 strreset_length;
+        s32 strreset_assoc_id"""):
+    """RFC 6525 6.1.1; tail: the stream numbers, u16 each."""
+
+
+class sctp_assoc_reset_event(Struct, layout="""u16 assocreset_type; u16 assocreset_flags; u32 assocreset_length;
+        s32 assocreset_assoc_id; u32 assocreset_local_tsn; u32 assocreset_remote_tsn"""):
+    """RFC 6525 6.1.2."""
+
+
+class sctp_stream_change_event(Struct, layout="""u16 strchange_type; u16 strchange_flags; u32 strchange_length;
+        s32 strchange_assoc_id; u16 strchange_instrms; u16 strchange_outstrms"""):
+    """RFC 6525 6.1.3."""
+
+
+class sctp_event_subscribe(Struct, layout="""u8 sctp_data_io_event; u8 sctp_association_event; u8 sctp_address_event;
+        u8 sctp_send_failure_event; u8 sctp_peer_error_event; u8 sctp_shutdown_event;
+        u8 sctp_partial_delivery_event; u8 sctp_adaptation_layer_event; u8 sctp_authentication_event;
+        u8 sctp_sender_dry_event; u8 sctp_stream_reset_event; u8 sctp_assoc_reset_event;
+        u8 sctp_stream_change_event; u8 sctp_send_failure_event_event"""):
+    """6.2.1, SCTP_EVENTS: byte k subscribes to notification type 0x8000 + k."""
+
+
+class sctp_event(Struct, layout="s32 se_assoc_id; u16 se_type; u8 se_on"):
+    """6.2.2, SCTP_EVENT."""
+
+
+# --- socket options (section 8)
+
+class sctp_rtoinfo(Struct, layout="s32 srto_assoc_id; u32 srto_initial; u32 srto_max; u32 srto_min"):
+    """8.1.1, SCTP_RTOINFO; milliseconds."""
+
+
+class sctp_assocparams(Struct, layout="""s32 sasoc_assoc_id; u16 sasoc_asocmaxrxt;
+        u16 sasoc_number_peer_destinations; u32 sasoc_peer_rwnd; u32 sasoc_local_rwnd; u32 sasoc_cookie_life"""):
+    """8.1.2, SCTP_ASSOCINFO; bytes, milliseconds."""
+
+
+class sctp_setpeerprim(Struct, layout="s32 sspp_assoc_id; sockaddr_storage sspp_addr", packed=True):
+    """8.3.1, SCTP_SET_PEER_PRIMARY_ADDR."""
+
+
+class sctp_prim(Struct, layout="s32 ssp_assoc_id; sockaddr_storage ssp_addr", packed=True):
+    """8.1.9, SCTP_PRIMARY_ADDR."""
+
+
+class sctp_setadaptation(Struct, layout="u32 ssb_adaptation_ind"):
+    """8.1.10, SCTP_ADAPTATION_LAYER."""
+
+
+class sctp_paddrparams(Struct, layout="""s32 spp_assoc_id; sockaddr_storage spp_address; u32 spp_hbinterval;
+        u16 spp_pathmaxrxt; u32 spp_pathmtu; u32 spp_sackdelay; u32 spp_flags; u32 spp_ipv6_flowlabel; u8 spp_dscp;
+        u8 _padding""", packed=True):
+    """8.1.12, SCTP_PEER_ADDR_PARAMS; milliseconds."""
+
+
+class sctp_authchunk(Struct, layout="u8 sauth_chunk"):
+    """8.3.2, SCTP_AUTH_CHUNK."""
+
+
+class sctp_hmacalgo(Struct, layout="u32 shmac_num_idents"):
+    """8.1.17, SCTP_HMAC_IDENT; tail: the identifiers, u16 each."""
+
+
+class sctp_authkey(Struct, layout="s32 sca_assoc_id; u16 sca_keynumber; u16 sca_keylength"):
+    """8.3.3, SCTP_AUTH_KEY; tail: the key."""
+
+
+class sctp_authkeyid(Struct, layout="s32 scact_assoc_id; u16 scact_keynumber"):
+    """8.1.18, SCTP_AUTH_ACTIVE_KEY."""
+
+
+class sctp_sack_info(Struct, layout="s32 sack_assoc_id; u32 sack_delay; u32 sack_freq"):
+    """8.1.19, SCTP_DELAYED_SACK; milliseconds, packets."""
+
+
+class sctp_assoc_value(Struct, layout="s32 assoc_id; u32 assoc_value"):
+    """One number of one association."""
+
+
+class sctp_stream_value(Struct, layout="s32 assoc_id; u16 stream_id; u16 stream_value"):
+    """RFC 8260 4.3.3, SCTP_STREAM_SCHEDULER_VALUE."""
+
+
+class sctp_paddrinfo(Struct, layout="""s32 spinfo_assoc_id; sockaddr_storage spinfo_address; s32 spinfo_state;
+        u32 spinfo_cwnd; u32 spinfo_srtt; u32 spinfo_rto; u32 spinfo_mtu""", packed=True):
+    """8.2.2, SCTP_GET_PEER_ADDR_INFO; bytes, milliseconds."""
+
+
+class sctp_status(Struct, layout="""s32 sstat_assoc_id; s32 sstat_state; u32 sstat_rwnd; u16 sstat_unackdata;
+        u16 sstat_penddata; u16 sstat_instrms; u16 sstat_outstrms; u32 sstat_fragmentation_point;
+        sctp_paddrinfo sstat_primary"""):
+    """8.2.1, SCTP_STATUS."""
+
+
+class sctp_authchunks(Struct, layout="s32 gauth_assoc_id; u32 gauth_number_of_chunks"):
+    """8.2.3, SCTP_PEER_AUTH_CHUNKS; tail: the chunk types."""
+
+
+class sctp_assoc_ids(Struct, layout="u32 gaids_number_of_ids"):
+    """8.2.6, SCTP_GET_ASSOC_ID_LIST; tail: the ids, s32 each."""
+
+
+class sctp_getaddrs_old(Struct, layout="s32 assoc_id; s32 addr_num; u64 addrs"):
+    """Linux: behind sctp_connectx; `addrs` is a pointer."""
+
+
+class sctp_getaddrs(Struct, layout="s32 assoc_id; u32 addr_num"):
+    """Linux: behind sctp_getpaddrs; tail: the packed addresses."""
+
+
+class sctp_assoc_stats(Struct, layout="""s32 sas_assoc_id; sockaddr_storage sas_obs_rto_ipaddr; u64 sas_maxrto;
+        u64 sas_isacks; u64 sas_osacks; u64 sas_opackets; u64 sas_ipackets; u64 sas_rtxchunks;
+        u64 sas_outofseqtsns; u64 sas_idupchunks; u64 sas_gapcnt; u64 sas_ouodchunks; u64 sas_iuodchunks;
+        u64 sas_oodchunks; u64 sas_iodchunks; u64 sas_octrlchunks; u64 sas_ictrlchunks"""):
+    """Linux: SCTP_GET_ASSOC_STATS."""
+
+
+class sctp_paddrthlds(Struct, layout="""s32 spt_assoc_id; sockaddr_storage spt_address; u16 spt_pathmaxrxt;
+        u16 spt_pathpfthld"""):
+    """RFC 7829 7.2, SCTP_PEER_ADDR_THLDS."""
+
+
+class sctp_paddrthlds_v2(Struct, layout="""s32 spt_assoc_id; sockaddr_storage spt_address; u16 spt_pathmaxrxt;
+        u16 spt_pathpfthld; u16 spt_pathcpthld"""):
+    """Linux: SCTP_PEER_ADDR_THLDS_V2."""
+
+
+class sctp_prstatus(Struct, layout="""s32 sprstat_assoc_id; u16 sprstat_sid; u16 sprstat_policy;
+        u64 sprstat_abandoned_unsent; u64 sprstat_abandoned_sent"""):
+    """RFC 7496 4.3, SCTP_PR_ASSOC_STATUS and SCTP_PR_STREAM_STATUS."""
+
+
+class sctp_default_prinfo(Struct, layout="s32 pr_assoc_id; u32 pr_value; u16 pr_policy"):
+    """8.1.32, SCTP_DEFAULT_PRINFO, in Linux's order."""
+
+
+class sctp_info(Struct, layout="""u32 sctpi_tag; u32 sctpi_state; u32 sctpi_rwnd; u16 sctpi_unackdata;
+        u16 sctpi_penddata; u16 sctpi_instrms; u16 sctpi_outstrms; u32 sctpi_fragmentation_point;
+        u32 sctpi_inqueue; u32 sctpi_outqueue; u32 sctpi_overall_error; u32 sctpi_max_burst; u32 sctpi_maxseg;
+        u32 sctpi_peer_rwnd; u32 sctpi_peer_tag; u8 sctpi_peer_capable; u8 sctpi_peer_sack; u16 __reserved1;
+        u64 sctpi_isacks; u64 sctpi_osacks; u64 sctpi_opackets; u64 sctpi_ipackets; u64 sctpi_rtxchunks;
+        u64 sctpi_outofseqtsns; u64 sctpi_idupchunks; u64 sctpi_gapcnt; u64 sctpi_ouodchunks;
+        u64 sctpi_iuodchunks; u64 sctpi_oodchunks; u64 sctpi_iodchunks; u64 sctpi_octrlchunks;
+        u64 sctpi_ictrlchunks; sockaddr_storage sctpi_p_address; s32 sctpi_p_state; u32 sctpi_p_cwnd;
+        u32 sctpi_p_srtt; u32 sctpi_p_rto; u32 sctpi_p_hbinterval; u32 sctpi_p_pathmaxrxt;
+        u32 sctpi_p_sackdelay; u32 sctpi_p_sackfreq; u32 sctpi_p_ssthresh; u32 sctpi_p_partial_bytes_acked;
+        u32 sctpi_p_flight_size; u16 sctpi_p_error; u16 __reserved2; u32 sctpi_s_autoclose;
+        u32 sctpi_s_adaptation_ind; u32 sctpi_s_pd_point; u8 sctpi_s_nodelay; u8 sctpi_s_disable_fragments;
+        u8 sctpi_s_v4mapped; u8 sctpi_s_frag_interleave; u32 sctpi_s_type; u32 __reserved3"""):
+    """Linux: what the diagnostics interface tells of one association."""
+
+
+class sctp_reset_streams(Struct, layout="s32 srs_assoc_id; u16 srs_flags; u16 srs_number_streams"):
+    """RFC 6525 6.3.2, SCTP_RESET_STREAMS; tail: the stream numbers, u16 each."""
+
+
+class sctp_add_streams(Struct, layout="s32 sas_assoc_id; u16 sas_instrms; u16 sas_outstrms"):
+    """RFC 6525 6.3.4, SCTP_ADD_STREAMS."""
+
+
+class sctp_udpencaps(Struct, layout="s32 sue_assoc_id; sockaddr_storage sue_address; u16 sue_port"):
+    """RFC 6951 6.1, SCTP_REMOTE_UDP_ENCAPS_PORT; sue_port is in network byte order."""
+
+
+class sctp_probeinterval(Struct, layout="s32 spi_assoc_id; sockaddr_storage spi_address; u32 spi_interval"):
+    """Linux: SCTP_PLPMTUD_PROBE_INTERVAL; milliseconds."""
+
+
+class sctp_peeloff_arg_t(Struct, layout="s32 associd; s32 sd"):
+    """Linux: SCTP_SOCKOPT_PEELOFF."""
+
+
+class sctp_peeloff_flags_arg_t(Struct, layout="s32 associd; s32 sd; u32 flags"):
+    """Linux: SCTP_SOCKOPT_PEELOFF_FLAGS."""
+
+
+class sctp_sendv_spa(Struct, layout="""u32 sendv_flags; sctp_sndinfo sendv_sndinfo; sctp_prinfo sendv_prinfo;
+        sctp_authinfo sendv_authinfo"""):
+    """9.12, sctp_sendv."""
+
+
+class sctp_recvv_rn(Struct, layout="sctp_rcvinfo recvv_rcvinfo; sctp_nxtinfo recvv_nxtinfo"):
+    """9.13, sctp_recvv."""
+
+
+__all__ = [name for name in list(globals()) if name.startswith(("sctp_", "sockaddr_"))]
