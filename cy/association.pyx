@@ -10,11 +10,11 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from .address cimport Route, host_from_address
 from .chunks cimport get_shutdown, make_error, make_tlv
 from .path cimport Path
-from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer
+from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, start_heartbeats
 from .proto cimport (
-    ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U,
+    ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U, DROP_BAD_TAG, DROP_BUNDLED_ALONE,
     DROP_CHUNK_LENGTH, DROP_MALFORMED_CHUNK, DROP_STALE_ERROR, DROP_UNEXPECTED_CHUNK, DROP_UNKNOWN_CHUNK,
-    ERROR, ESTABLISHED, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT,
+    ERROR, ESTABLISHED, FLAG_T, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT,
     SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT, STALE_COOKIE,
     UNRECOGNIZED_CHUNK_TYPE, USER_INITIATED_ABORT,
 )
@@ -41,6 +41,7 @@ cdef int ESHUTDOWN = errno.ESHUTDOWN
 cdef int ECONNABORTED = errno.ECONNABORTED
 
 cdef enum:
+    MOST_SACKS = 4               # of one packet: each costs a walk over what is outstanding
     UP = 1 << ESTABLISHED | 1 << SHUTDOWN_PENDING | 1 << SHUTDOWN_RECEIVED
     CLOSING = 1 << SHUTDOWN_SENT | 1 << SHUTDOWN_ACK_SENT
     ANY = 1 << COOKIE_WAIT | 1 << COOKIE_ECHOED | UP | CLOSING
@@ -113,7 +114,7 @@ cdef class Association(Tcb):
         cdef Cursor cursor
         cdef ChunkView chunk
         cdef Row *row
-        cdef int result
+        cdef int result, sacks = 0
         cursor.position = chunks
         cursor.end = chunks + length
         while not self.ended:
@@ -126,6 +127,14 @@ cdef class Association(Tcb):
                 on_data(self, &chunk, now)
                 continue
             row = &TABLE[chunk.type]
+            if chunk.type == ABORT or chunk.type == SHUTDOWN_COMPLETE:
+                if self.misplaced(&chunk, chunks):
+                    continue
+            elif chunk.type == SACK:
+                sacks += 1
+                if sacks > MOST_SACKS:
+                    self.drop(DROP_UNEXPECTED_CHUNK)
+                    continue
             if row.handler != NULL:
                 if row.states & <uint32_t>1 << self.state:
                     row.handler(self, &chunk, now)
@@ -146,6 +155,16 @@ cdef class Association(Tcb):
         if not self.ended:
             transmit(self, now)
         return 0
+
+    cdef bint misplaced(self, const ChunkView *chunk, const uint8_t *chunks) noexcept:
+        """ABORT or SHUTDOWN COMPLETE whose T bit does not fit the packet's tag, or the latter not alone (8.5.1)."""
+        if (chunk.flags & FLAG_T != 0) != self.packet_reflects_tag:
+            self.drop(DROP_BAD_TAG)
+            return True
+        if chunk.type == SHUTDOWN_COMPLETE and chunk.start != chunks:
+            self.drop(DROP_BUNDLED_ALONE)
+            return True
+        return False
 
     cdef bint skip_unknown(self, const ChunkView *chunk) except -1:
         """An unknown chunk, by its two high bits (3.2); False: nothing behind it is processed.
@@ -248,6 +267,17 @@ cdef class Association(Tcb):
             abort_association(self, [make_tlv(USER_INITIATED_ABORT, b"")], ECONNABORTED)
         else:
             shutdown_primitive(self, now)
+            self.reschedule()
+
+    def paths_changed(self, int64_t now) -> None:
+        """HB.interval, Path.Max.Retrans or the heartbeat switch changed: all paths take them up, from now on."""
+        cdef Path path
+        for path in self.paths:
+            path.heartbeat_enabled = self.parameters.heartbeat_enabled
+            path.heartbeat_interval = self.parameters.heartbeat_interval
+            path.max_retrans = self.parameters.path_max_retrans
+        if not self.ended:
+            start_heartbeats(self, now)
             self.reschedule()
 
     def attach(self, SctpUser user not None) -> None:

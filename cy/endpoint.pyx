@@ -150,13 +150,12 @@ cdef class Endpoint:
         if chunks[0] == INIT or chunks[0] == INIT_ACK or chunks[0] == SHUTDOWN_COMPLETE:
             if chunks[0] == INIT or not self.is_alone(chunks, length - COMMON_HEADER):
                 return self.drop(DROP_TAG_ZERO if chunks[0] == INIT else DROP_BUNDLED_ALONE)
-        if (chunks[0] == ABORT or chunks[0] == SHUTDOWN_COMPLETE) and chunks[1] & FLAG_T:
-            return self.drop(DROP_BAD_TAG)               # 9260-8.5-03: T=1 wants the peer's tag
         if association.state <= COOKIE_ECHOED and chunks[0] == SHUTDOWN_ACK:
             return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
         association.packets_in += 1
         association.bytes_in += length
         association.packet_path = path if path is not None else association.primary
+        association.packet_reflects_tag = False
         if path is not None:
             path.packets_received += 1
             path.route.remote_udp_port = route.remote_udp_port       # 6951-5-03: the tag is right
@@ -201,6 +200,7 @@ cdef class Endpoint:
                 and association.state == SHUTDOWN_ACK_SENT and self.is_alone(chunks, length - COMMON_HEADER)):
             association.packets_in += 1
             association.packet_path = association.path_of(&route.remote)
+            association.packet_reflects_tag = True
             return association.handle_packet(chunks, length - COMMON_HEADER, route, now)
         if first == SHUTDOWN_ACK and association.state <= COOKIE_ECHOED:
             return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
@@ -343,6 +343,7 @@ cdef class Endpoint:
         association.packets_in += 1
         association.bytes_in += length
         association.packet_path = association.path_of(&route.remote) or association.primary
+        association.packet_reflects_tag = False
         return association.handle_packet(cursor.position, <uint32_t>(cursor.end - cursor.position), route, now)
 
     cdef Association accept_cookie(self, const uint8_t *packet, StateCookie cookie, const Route *route,
@@ -377,6 +378,9 @@ cdef class Endpoint:
             association.control.append(make_chunk(SHUTDOWN_ACK, 0, b""))
             association.control.append(make_error([make_tlv(COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, b"")]))
             transmit(association, now)
+            return False
+        elif action == ACTION_RESTART and self.by_tag.find(cookie.local_tag) != NULL:
+            self.drop(DROP_TAG_COLLISION)    # another association got that tag meanwhile; the peer begins anew
             return False
         elif action == ACTION_RESTART:
             self.by_tag.remove(association.local_tag)
@@ -434,7 +438,7 @@ cdef class Endpoint:
         association.keys = [self.key(&path.route.remote, association.peer_port, association.local_port)
                             for path in association.paths]
         for key in association.keys:
-            self.by_address[key] = association
+            self.by_address.setdefault(key, association)     # one that another association has stays its
         return 0
 
     cdef int forget_addresses(self, Association association) except -1:

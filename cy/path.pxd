@@ -17,6 +17,7 @@ cpdef enum PathState:            # as spinfo_state numbers them
     PATH_UNCONFIRMED = 3
 
 cdef enum:
+    LEAST_PATH_MTU = 512         # bytes of an IP packet; less is not believed
     UDP_HEADER = 8
     IPV4_HEADER = 20
     IPV6_HEADER = 40

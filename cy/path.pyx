@@ -44,7 +44,7 @@ cdef Path new_path(const Route *route, uint8_t index, int state, ProtocolParamet
     path.heartbeat_enabled = parameters.heartbeat_enabled
     path.heartbeat_interval = parameters.heartbeat_interval
     path.max_retrans = parameters.path_max_retrans
-    path.pmtu = (parameters.path_mtu - (IPV4_HEADER if ipv4 else IPV6_HEADER)
+    path.pmtu = (max(parameters.path_mtu, <uint32_t>LEAST_PATH_MTU) - (IPV4_HEADER if ipv4 else IPV6_HEADER)
                  - (UDP_HEADER if route.remote_udp_port else 0)) & ~<uint32_t>3
     rto_start(&path.rto, parameters)
     path.cc.start(path.pmtu - COMMON_HEADER, ipv4)

@@ -1,6 +1,7 @@
 """Paths at work: verification, HEARTBEAT, error counters, failure and recovery (RFC 9260 sections 5.4, 8.1 to 8.3)."""
 import errno
 
+from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
 
 from .address cimport Address, Route, host_from_address, is_ipv4, is_unicast, same_ip
@@ -11,7 +12,7 @@ from .proto cimport (
     SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
 )
 from .rto cimport rto_back_off, rto_sample
-from .tcb cimport MOST_CONTROL, Tcb
+from .tcb cimport Tcb
 from .teardown cimport COMM_LOST, SN_PEER_ADDR_CHANGE, delete_tcb
 from .wire cimport ChunkView
 
@@ -101,11 +102,15 @@ cdef Path other_path(Tcb t, Path path):
 cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     """The Heartbeat Info comes back unchanged, to the source of the HEARTBEAT (9260-3.3.5-04)."""
     cdef const unsigned char *info
-    cdef uint32_t length
+    cdef uint32_t length, waiting
+    cdef bytes answer
     if not get_heartbeat(chunk, &info, &length):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
-    if len(t.packet_path.control) < MOST_CONTROL:
+    waiting = length
+    for answer in t.packet_path.control:
+        waiting += <uint32_t>PyBytes_GET_SIZE(answer)
+    if waiting + 20 <= t.packet_path.pmtu or not t.packet_path.control:      # one packet of answers (9260-12-01)
         t.packet_path.control.append(make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:length]))
         t.heartbeats_due = True
         t.want_transmit()
@@ -156,7 +161,6 @@ cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
         schedule_heartbeat(t, path, path.last_sent)      # not idle: DATA went there meanwhile
         path.heartbeat_deadline = max(path.heartbeat_deadline, now + path.rto.rto)
         return 0
-    path.cc.on_idle()
     return send_heartbeat(t, path, now)
 
 

@@ -102,6 +102,30 @@ cdef class SendQueue:
         else:
             free(message)
 
+    cdef list refuse_streams(self, uint32_t streams):
+        """Take out the messages for streams beyond `streams` (9260-5.1.1-02): [(stream, flags, ppid, context, data)]."""
+        cdef list refused = []
+        cdef Message *message = self.first
+        cdef Message *next
+        self.first = self.last = NULL
+        while message != NULL:
+            next = message.next
+            message.next = NULL
+            if message.stream_id < streams:
+                if self.last == NULL:
+                    self.first = message
+                else:
+                    self.last.next = message
+                self.last = message
+            else:
+                refused.append((message.stream_id, message.flags, message.ppid, message.context,
+                                <object>message.data))
+                self.count -= 1
+                self.bytes_queued -= message.length
+                self.release(message)
+            message = next
+        return refused
+
     cdef void clear(self) noexcept:
         cdef Message *message
         while self.first != NULL:

@@ -24,7 +24,7 @@ from .reasm cimport Reassembly
 from .rto cimport rto_sample
 from .tcb cimport Tcb
 from .teardown cimport (
-    CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change,
+    CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change, tell_send_failed,
 )
 from .timers cimport TIMER_T1, stop_all
 from .tsnmap cimport TsnMap
@@ -32,6 +32,7 @@ from .user cimport CONNECTED, WRITABLE
 from .wire cimport ChunkView
 
 cdef int ECONNREFUSED = errno.ECONNREFUSED
+cdef int EINVAL = errno.EINVAL
 cdef int EPROTO = errno.EPROTO
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef bytes COOKIE_ACK_CHUNK = make_chunk(COOKIE_ACK, 0, b"")
@@ -99,6 +100,8 @@ cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint
     """What the peer said in INIT or INIT ACK becomes part of the TCB."""
     t.peer_tag = tag
     t.peer_rwnd = a_rwnd
+    for refused in t.send_queue.refuse_streams(outbound):
+        tell_send_failed(t, EINVAL, refused)
     t.outbound_streams = outbound            # 5.1.1: the lesser of what we offer and what the peer accepts
     t.inbound_streams = inbound
     t.peer_initial_tsn = tsn

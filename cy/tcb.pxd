@@ -62,6 +62,7 @@ cdef class Tcb(Schedulable):
     cdef Path primary
     cdef Path reply_path                     # where the last DATA came from: SACKs go there (6.4)
     cdef Path packet_path                    # where the packet being processed came from
+    cdef bint packet_reflects_tag            # it carries the peer's own tag (8.5.1: T bit)
     cdef uint32_t error_count                # 8.1, all paths together
     cdef TimerTable timers
     cdef uint32_t retransmissions            # of INIT, COOKIE ECHO, SHUTDOWN or SHUTDOWN ACK in a row

@@ -7,7 +7,7 @@ from .chunks cimport make_abort, make_chunk, make_shutdown
 from .emit cimport emit_on
 from .path cimport Path
 from .proto cimport (
-    CAUSE_NONE, CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED,
+    CAUSE_NONE, CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DATA_U, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED,
     FLAG_T, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
     SHUTDOWN_SENT, STALE_COOKIE, USER_INITIATED_ABORT,
 )
@@ -30,6 +30,17 @@ cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1:
     if t.user is not None and not t.detached:
         t.user.notify(SN_ASSOC_CHANGE, t, (change, error_code, t.outbound_streams, t.inbound_streams,
                                            t.assoc_id, info))
+    return 0
+
+
+cdef int tell_send_failed(Tcb t, int error, tuple message) except -1:
+    """A message that never got a TSN could not be sent: both forms of the event (RFC 6458 sections 6.1.4, 6.1.11)."""
+    cdef tuple fields
+    if t.user is not None and not t.detached:
+        fields = (0, error, (message[0], 1 if message[1] & DATA_U else 0, message[2], message[3]), t.assoc_id,
+                  message[4])
+        t.user.notify(SN_SEND_FAILED, t, fields)
+        t.user.notify(SN_SEND_FAILED_EVENT, t, fields)
     return 0
 
 

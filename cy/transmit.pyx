@@ -19,6 +19,7 @@ from .wire cimport COMMON_HEADER, DATA_HEADER, put16, put32
 
 cdef enum:
     SACK_HEADER = 16
+    MOST_OUTSTANDING = 65535     # gap blocks reach no further, and SSNs stay unambiguous (9260-6.1-10)
     LEAST_FRAGMENT = 512         # no smaller piece of a message is cut off just to fill a packet
 
 
@@ -287,9 +288,11 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
     cdef uint32_t room, remaining, size, greatest = path.cc.pmdcs - DATA_HEADER
     cdef uint8_t flags
     cdef tsn_t tsn
+    if flight.bytes == 0 and path.last_sent and now - path.last_sent > path.rto.rto:
+        path.cc.on_idle((now - path.last_sent) // path.rto.rto)
     while True:
         message = queue.first
-        if message == NULL or flight.bytes >= limit:
+        if message == NULL or flight.bytes >= limit or outstanding.count() >= MOST_OUTSTANDING:
             break
         room = path.pmtu - position
         if room < DATA_HEADER + 4:

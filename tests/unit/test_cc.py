@@ -148,15 +148,17 @@ def test_idle():
     for _ in range(20):
         acknowledge(cc, PMDCS, cc.cwnd)
     cwnd = cc.cwnd
-    cc.drive("idle")
+    cc.drive("idle", 1)
     assert (cc.cwnd, cc.ssthresh) == (cwnd // 2, cwnd)
-    for _ in range(5):
-        cc.drive("idle")
+    cc = start()
+    for _ in range(20):
+        acknowledge(cc, PMDCS, cc.cwnd)
+    cc.drive("idle", 6)
     assert (cc.cwnd, cc.ssthresh) == (4 * PMDCS, cwnd)
 
 
 def test_idle_does_not_widen():
     cc = start()
     cc.drive("timeout")
-    cc.drive("idle")
+    cc.drive("idle", 1)
     assert cc.cwnd == PMDCS

@@ -59,13 +59,11 @@ def test_tag_0_is_none():
             del table[0]
 
 
-def test_holds_its_values():
+def test_borrows_its_values():
+    """The endpoint keeps the associations alive, where the garbage collector can see it."""
     table, value = TagTable(), object()
     start = sys.getrefcount(value)
     for tag in range(1, 100):
         table[tag] = value
-    assert sys.getrefcount(value) == start + 99
-    del table[5]
-    assert sys.getrefcount(value) == start + 98
-    del table
+    assert table[50] is value
     assert sys.getrefcount(value) == start
