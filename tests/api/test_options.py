@@ -63,7 +63,7 @@ def test_initmsg_sets_the_streams(ipv4):
 
 
 def test_status(sockets):
-    """Cases 136, 139, 159: ESTABLISHED, a window, a fragmentation point, an active primary; any id will do."""
+    """Cases 136, 139, 159: ESTABLISHED, a window, a fragmentation point, an active primary; any id does."""
     client, server = sockets.pair(SCTP_INITMSG=sctp_initmsg(5, 5, 4, 0))
     for sock in (client, server):
         for wanted_id in (0, 1234, sock.association.assoc_id):

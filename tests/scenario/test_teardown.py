@@ -8,6 +8,7 @@ import packets
 import pytest
 from net import CLIENT, MILLISECOND, SECOND, SERVER, Link, State, pair, parameters, receiver, sender
 from packets import DATA, SACK, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_COMPLETE
+
 from pysctpsock._cy.association import Association
 
 ASSOC_CHANGE, SHUTDOWN_EVENT = 0x8001, 0x8005
