@@ -1,1 +1,1 @@
-"""Drop-in replacements for other SCTP interfaces (pysctp, lksctp names); see DESIGN in docs."""
+"""Drop-in replacements for other SCTP interfaces (pysctp, lksctp names); none yet."""

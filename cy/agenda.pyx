@@ -120,3 +120,27 @@ cdef class Agenda:
             if self.transmit_head is None:
                 self.transmit_tail = None
         return item
+
+    # ---- Python face, for tests and tools ----------------------------------------------------------------
+
+    def put(self, Schedulable item not None, int64_t deadline) -> None:
+        self.schedule(item, deadline)
+
+    def drop(self, Schedulable item not None) -> None:
+        self.forget(item)
+
+    def pop_due(self, int64_t now):
+        return self.take_due(now)
+
+    def earliest(self) -> int | None:
+        cdef int64_t deadline = self.next_deadline()
+        return None if deadline == INT64_MAX else deadline
+
+    def enqueue(self, Schedulable item not None) -> None:
+        self.want_transmit(item)
+
+    def pop_sender(self):
+        return self.next_transmit()
+
+    def __len__(self) -> int:
+        return self.count

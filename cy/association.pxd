@@ -26,3 +26,4 @@ cdef class Association(Tcb):
 
     # within the module
     cdef bint skip_unknown(self, const ChunkView *chunk) except -1
+    cdef bint misplaced(self, const ChunkView *chunk, const uint8_t *chunks) noexcept

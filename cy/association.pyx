@@ -10,17 +10,17 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from .address cimport Route, host_from_address
 from .chunks cimport get_shutdown, make_error, make_tlv
 from .path cimport Path
-from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer
+from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, start_heartbeats
 from .proto cimport (
-    ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U,
+    ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U, DROP_BAD_TAG, DROP_BUNDLED_ALONE,
     DROP_CHUNK_LENGTH, DROP_MALFORMED_CHUNK, DROP_STALE_ERROR, DROP_UNEXPECTED_CHUNK, DROP_UNKNOWN_CHUNK,
-    ERROR, ESTABLISHED, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT,
+    ERROR, ESTABLISHED, FLAG_T, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT,
     SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT, STALE_COOKIE,
     UNRECOGNIZED_CHUNK_TYPE, USER_INITIATED_ABORT,
 )
 from .setup cimport on_cookie_ack, on_init_ack, on_stale_cookie, on_t1
 from .serial cimport tsn_t
-from .tcb cimport Tcb
+from .tcb cimport MOST_CAUSES, MOST_CONTROL, Tcb
 from .teardown cimport (
     abort_association, on_abort, on_error, on_shutdown, on_shutdown_ack, on_shutdown_complete, on_t2, on_t5,
     shutdown_primitive,
@@ -41,8 +41,7 @@ cdef int ESHUTDOWN = errno.ESHUTDOWN
 cdef int ECONNABORTED = errno.ECONNABORTED
 
 cdef enum:
-    MOST_CAUSES = 8              # reports in one ERROR (9260-12-01: one small answer for a packet)
-    MOST_CONTROL = 64            # chunks that wait to be sent; no more reports then
+    MOST_SACKS = 4               # of one packet: each costs a walk over what is outstanding
     UP = 1 << ESTABLISHED | 1 << SHUTDOWN_PENDING | 1 << SHUTDOWN_RECEIVED
     CLOSING = 1 << SHUTDOWN_SENT | 1 << SHUTDOWN_ACK_SENT
     ANY = 1 << COOKIE_WAIT | 1 << COOKIE_ECHOED | UP | CLOSING
@@ -75,6 +74,7 @@ cdef int on_shutdown_chunk(Tcb t, const ChunkView *chunk, int64_t now) except -1
     if not get_shutdown(chunk, &cumulative_tsn_ack):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
+    t.reply_path = t.packet_path
     take_cumulative_ack(t, cumulative_tsn_ack, now)
     if t.ended:
         return 0
@@ -114,7 +114,7 @@ cdef class Association(Tcb):
         cdef Cursor cursor
         cdef ChunkView chunk
         cdef Row *row
-        cdef int result
+        cdef int result, sacks = 0
         cursor.position = chunks
         cursor.end = chunks + length
         while not self.ended:
@@ -127,13 +127,21 @@ cdef class Association(Tcb):
                 on_data(self, &chunk, now)
                 continue
             row = &TABLE[chunk.type]
+            if chunk.type == ABORT or chunk.type == SHUTDOWN_COMPLETE:
+                if self.misplaced(&chunk, chunks):
+                    continue
+            elif chunk.type == SACK:
+                sacks += 1
+                if sacks > MOST_SACKS:
+                    self.drop(DROP_UNEXPECTED_CHUNK)
+                    continue
             if row.handler != NULL:
                 if row.states & <uint32_t>1 << self.state:
                     row.handler(self, &chunk, now)
                 else:
                     self.drop(DROP_UNEXPECTED_CHUNK)
             elif chunk.type == INIT_ACK:
-                if self.state == COOKIE_WAIT:
+                if self.state == COOKIE_WAIT and chunk.start == chunks:      # alone (9260-3-01): the endpoint saw to it
                     on_init_ack(self, &chunk, route, now)
                 else:
                     self.drop(DROP_UNEXPECTED_CHUNK)     # 9260-5.2.3-01
@@ -147,6 +155,16 @@ cdef class Association(Tcb):
         if not self.ended:
             transmit(self, now)
         return 0
+
+    cdef bint misplaced(self, const ChunkView *chunk, const uint8_t *chunks) noexcept:
+        """ABORT or SHUTDOWN COMPLETE whose T bit does not fit the packet's tag, or the latter not alone (8.5.1)."""
+        if (chunk.flags & FLAG_T != 0) != self.packet_reflects_tag:
+            self.drop(DROP_BAD_TAG)
+            return True
+        if chunk.type == SHUTDOWN_COMPLETE and chunk.start != chunks:
+            self.drop(DROP_BUNDLED_ALONE)
+            return True
+        return False
 
     cdef bint skip_unknown(self, const ChunkView *chunk) except -1:
         """An unknown chunk, by its two high bits (3.2); False: nothing behind it is processed.
@@ -249,6 +267,17 @@ cdef class Association(Tcb):
             abort_association(self, [make_tlv(USER_INITIATED_ABORT, b"")], ECONNABORTED)
         else:
             shutdown_primitive(self, now)
+            self.reschedule()
+
+    def paths_changed(self, int64_t now) -> None:
+        """HB.interval, Path.Max.Retrans or the heartbeat switch changed: all paths take them up, from now on."""
+        cdef Path path
+        for path in self.paths:
+            path.heartbeat_enabled = self.parameters.heartbeat_enabled
+            path.heartbeat_interval = self.parameters.heartbeat_interval
+            path.max_retrans = self.parameters.path_max_retrans
+        if not self.ended:
+            start_heartbeats(self, now)
             self.reschedule()
 
     def attach(self, SctpUser user not None) -> None:

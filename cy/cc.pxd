@@ -2,7 +2,7 @@
 
 Sizes are bytes of chunks, headers and padding included.
 """
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int64_t, uint32_t
 
 
 cdef class CongestionControl:
@@ -15,4 +15,4 @@ cdef class CongestionControl:
                               uint32_t flight_size, bint fast_recovery) noexcept
     cdef void on_loss(self) noexcept                     # a fast retransmission, on entering Fast Recovery
     cdef void on_timeout(self) noexcept                  # T3-rtx
-    cdef void on_idle(self) noexcept                     # an RTO without sending
+    cdef void on_idle(self, int64_t periods) noexcept    # so many RTOs without sending

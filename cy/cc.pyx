@@ -1,5 +1,5 @@
 """Congestion control of one path: RFC 9260 section 7.2."""
-from libc.stdint cimport UINT32_MAX, uint32_t
+from libc.stdint cimport UINT32_MAX, int64_t, uint32_t
 
 cdef enum:
     GREATEST_CWND = 0x40000000               # far above any window; keeps sums within 32 bits
@@ -44,12 +44,15 @@ cdef class CongestionControl:
         self.cwnd = self.pmdcs
         self.partial_bytes_acked = 0
 
-    cdef void on_idle(self) noexcept:
-        # 7.2.1: ssthresh remembers what the path could carry
-        cdef uint32_t halved = max(self.cwnd // 2, 4 * self.pmdcs)
-        if halved < self.cwnd:
-            self.ssthresh = max(self.ssthresh if self.ssthresh != UINT32_MAX else 0, self.cwnd)
-            self.cwnd = halved
+    cdef void on_idle(self, int64_t periods) noexcept:
+        # 7.2.1: halved once an RTO, but not below 4 * PMDCS; ssthresh remembers what the path could carry
+        cdef uint32_t least = 4 * self.pmdcs
+        if self.cwnd <= least:
+            return
+        self.ssthresh = self.cwnd
+        while periods > 0 and self.cwnd > least:
+            self.cwnd = max(self.cwnd // 2, least)
+            periods -= 1
 
     def snapshot(self) -> dict:
         return {"cwnd": self.cwnd, "ssthresh": self.ssthresh, "partial_bytes_acked": self.partial_bytes_acked,
@@ -67,6 +70,6 @@ cdef class CongestionControl:
         elif verb == "timeout":
             self.on_timeout()
         elif verb == "idle":
-            self.on_idle()
+            self.on_idle(arguments[0])
         else:
             raise ValueError(verb)

@@ -22,6 +22,7 @@ cdef class StateCookie:
     cdef public uint32_t peer_a_rwnd
     cdef public uint16_t outbound_streams, inbound_streams
     cdef Route route                         # where the INIT came from
+    cdef public list peer_addresses          # further ones that it listed, 16 bytes each
 
     # within the module
     cdef bytes pack(self)

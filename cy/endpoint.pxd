@@ -28,7 +28,7 @@ cdef class Listener:
     cdef readonly uint16_t port
     cdef public int backlog
     cdef readonly object pending             # deque of Association
-    cdef Address address
+    cdef list addresses                      # 16 bytes each; empty: any
     cdef Endpoint endpoint
 
 
@@ -39,6 +39,7 @@ cdef class Endpoint:
     cdef Shared shared
     cdef CookieJar jar
     cdef TagTable by_tag
+    cdef dict by_id                          # assoc_id -> Association: this keeps them alive
     cdef dict by_address                     # (peer ip, peer port, local port) -> Association
     cdef dict listeners                      # local port -> [Listener]
     cdef int32_t last_assoc_id

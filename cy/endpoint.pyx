@@ -27,8 +27,8 @@ from .proto cimport (
     SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, STALE_COOKIE,
 )
 from .setup cimport (
-    ACTION_COLLISION, ACTION_DUPLICATE, ACTION_RESTART, acknowledge_cookie, answer_init,
-    begin_from_cookie, check_init, collide, cookie_action, make_init_ack, restart, start_association,
+    ACTION_COLLISION, ACTION_DUPLICATE, ACTION_LATE, ACTION_RESTART, acknowledge_cookie, answer_init,
+    begin_from_cookie, check_init, collide, cookie_action, listed_addresses, make_init_ack, restart, start_association,
 )
 from .tcb cimport Shared
 from .teardown cimport CANT_STR_ASSOC, COMM_LOST, delete_tcb
@@ -52,6 +52,17 @@ cdef bytes ABORT_REFLECTED = make_abort(True, [])
 cdef list DROP_NAMES = [reason.name.removeprefix("DROP_").lower() for reason in DropReason]
 
 
+cdef list packed_addresses(hosts):
+    """Host names of one or several addresses as 16 bytes each; wildcards give none.  ValueError as address_from_host."""
+    cdef Address address
+    cdef list packed = []
+    for host in [hosts] if isinstance(hosts, str) else hosts:
+        if host not in ("", "0.0.0.0", "::"):
+            address_from_host(host, &address)
+            packed.append((<const char *>address.ip)[:16])
+    return packed
+
+
 cdef class Listener:
     """A local port, and maybe one address of it, where associations may be set up by the peer."""
 
@@ -70,6 +81,7 @@ cdef class Listener:
         while self.pending:
             association = self.pending.popleft()
             association.abort(b"", now)
+            association.close(now)
         self.endpoint.bury()
         self.endpoint = None
 
@@ -87,6 +99,7 @@ cdef class Endpoint:
         self.ready_list = ReadyList()
         self.jar = CookieJar(self.shared.entropy)
         self.by_tag = TagTable()
+        self.by_id = {}
         self.by_address = {}
         self.listeners = {}
         self.last_assoc_id = FIRST_ASSOC_ID - 1
@@ -110,6 +123,7 @@ cdef class Endpoint:
             return self.drop(DROP_TOO_SHORT)
         if not packet_is_intact(packet, length):
             return self.drop(DROP_BAD_CHECKSUM)          # 9260-6.8-02
+        self.bury()                                      # whom its user has aborted meanwhile
         tag = get32(packet + 4)
         found = self.by_tag.find(tag)
         if found != NULL:
@@ -136,22 +150,21 @@ cdef class Endpoint:
         if chunks[0] == INIT or chunks[0] == INIT_ACK or chunks[0] == SHUTDOWN_COMPLETE:
             if chunks[0] == INIT or not self.is_alone(chunks, length - COMMON_HEADER):
                 return self.drop(DROP_TAG_ZERO if chunks[0] == INIT else DROP_BUNDLED_ALONE)
-        if chunks[0] == ABORT and chunks[1] & FLAG_T:
-            return self.drop(DROP_BAD_TAG)               # 9260-8.5-03: T=1 wants the peer's tag
         if association.state <= COOKIE_ECHOED and chunks[0] == SHUTDOWN_ACK:
             return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
         association.packets_in += 1
         association.bytes_in += length
+        association.packet_path = path if path is not None else association.primary
+        association.packet_reflects_tag = False
         if path is not None:
             path.packets_received += 1
             path.route.remote_udp_port = route.remote_udp_port       # 6951-5-03: the tag is right
             path.route.carrier = route.carrier
-            association.reply_path = path
         association.handle_packet(chunks, length - COMMON_HEADER, route, now)
         if association.ended:
             self.bury()
-        elif path is None:
-            self.register_addresses(association)         # INIT ACK came from another address of the peer
+        elif len(association.keys) != len(association.paths) or path is None:
+            self.register_addresses(association)         # the INIT ACK named them, or came from another one
         return 0
 
     cdef bint is_alone(self, const uint8_t *chunks, uint32_t length) noexcept:
@@ -186,6 +199,8 @@ cdef class Endpoint:
                 or first == SHUTDOWN_COMPLETE and chunks[1] & FLAG_T and tag == association.peer_tag
                 and association.state == SHUTDOWN_ACK_SENT and self.is_alone(chunks, length - COMMON_HEADER)):
             association.packets_in += 1
+            association.packet_path = association.path_of(&route.remote)
+            association.packet_reflects_tag = True
             return association.handle_packet(chunks, length - COMMON_HEADER, route, now)
         if first == SHUTDOWN_ACK and association.state <= COOKIE_ECHOED:
             return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
@@ -286,9 +301,10 @@ cdef class Endpoint:
         cookie.outbound_streams = min(listener.parameters.outbound_streams, init.inbound_streams)
         cookie.inbound_streams = min(listener.parameters.inbound_streams, init.outbound_streams)
         cookie.route = route[0]
+        cookie.peer_addresses = listed_addresses(&parameters, route)
         emit(self.outbox, route, port, peer_port, init.initiate_tag,
              make_init_ack(self.jar, cookie, &parameters, listener.parameters.receive_buffer,
-                           cookie.outbound_streams, listener.parameters.inbound_streams))
+                           cookie.outbound_streams, listener.parameters.inbound_streams, listener.addresses))
         return 0
 
     cdef int receive_cookie_echo(self, const uint8_t *packet, uint32_t length, const Route *route,
@@ -307,7 +323,9 @@ cdef class Endpoint:
         if verdict == COOKIE_FORGED:
             return self.drop(DROP_COOKIE_MAC)
         if (cookie.local_port != get16(packet + 2) or cookie.peer_port != get16(packet)
-                or cookie.local_tag != get32(packet + 4) or not same_ip(&cookie.route.remote, &route.remote)):
+                or cookie.local_tag != get32(packet + 4)
+                or not (same_ip(&cookie.route.remote, &route.remote)
+                        or (<const char *>route.remote.ip)[:16] in cookie.peer_addresses)):
             return self.drop(DROP_COOKIE_MISMATCH)
         association = self.by_address.get(self.key(&route.remote, cookie.peer_port, cookie.local_port))
         action = cookie_action(association, cookie) if association is not None else ACTION_RESTART
@@ -324,8 +342,9 @@ cdef class Endpoint:
             return 0
         association.packets_in += 1
         association.bytes_in += length
-        return association.handle_packet(cursor.position, <uint32_t>(cursor.end - cursor.position), route,
-                                         now)
+        association.packet_path = association.path_of(&route.remote) or association.primary
+        association.packet_reflects_tag = False
+        return association.handle_packet(cursor.position, <uint32_t>(cursor.end - cursor.position), route, now)
 
     cdef Association accept_cookie(self, const uint8_t *packet, StateCookie cookie, const Route *route,
                                    int64_t now):
@@ -341,6 +360,7 @@ cdef class Endpoint:
         user = SctpUser(self.ready_list)
         user.event_mask = listener.user.event_mask
         association = self.new_association(user, cookie.local_port, cookie.peer_port, listener.parameters)
+        association.local_addresses = listener.addresses
         begin_from_cookie(association, cookie, route, now)
         self.register(association)
         listener.pending.append(association)
@@ -359,9 +379,13 @@ cdef class Endpoint:
             association.control.append(make_error([make_tlv(COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, b"")]))
             transmit(association, now)
             return False
+        elif action == ACTION_RESTART and self.by_tag.find(cookie.local_tag) != NULL:
+            self.drop(DROP_TAG_COLLISION)    # another association got that tag meanwhile; the peer begins anew
+            return False
         elif action == ACTION_RESTART:
             self.by_tag.remove(association.local_tag)
             restart(association, cookie, route, now)
+            self.register_addresses(association)
             self.by_tag.add(association.local_tag, association)
         else:                                            # C, or not in the table
             self.drop(DROP_COOKIE_MISMATCH)
@@ -382,9 +406,9 @@ cdef class Endpoint:
     cdef Listener listener_for(self, const Address *local, uint16_t port):
         cdef Listener listener, wildcard = None
         for listener in self.listeners.get(port, ()):
-            if is_unspecified(&listener.address):
+            if not listener.addresses:
                 wildcard = listener
-            elif same_ip(&listener.address, local):
+            elif (<const char *>local.ip)[:16] in listener.addresses:
                 return listener
         return wildcard
 
@@ -402,6 +426,7 @@ cdef class Endpoint:
 
     cdef int register(self, Association association) except -1:
         self.by_tag.add(association.local_tag, association)
+        self.by_id[association.assoc_id] = association
         self.register_addresses(association)
         association.reschedule()
         return 0
@@ -413,7 +438,7 @@ cdef class Endpoint:
         association.keys = [self.key(&path.route.remote, association.peer_port, association.local_port)
                             for path in association.paths]
         for key in association.keys:
-            self.by_address[key] = association
+            self.by_address.setdefault(key, association)     # one that another association has stays its
         return 0
 
     cdef int forget_addresses(self, Association association) except -1:
@@ -433,6 +458,7 @@ cdef class Endpoint:
             self.shared.agenda.forget(association)
             if self.by_tag.find(association.local_tag) == <PyObject *>association:
                 self.by_tag.remove(association.local_tag)
+            self.by_id.pop(association.assoc_id, None)
             self.forget_addresses(association)
         return 0
 
@@ -503,15 +529,16 @@ cdef class Endpoint:
 
     # ------------------------------------------------------------------ Python face: users, tests, tools
 
-    def listen(self, SctpUser user not None, str host, int port, int backlog,
+    def listen(self, SctpUser user not None, host, int port, int backlog,
                ProtocolParameters parameters=None) -> Listener:
-        """Accept associations at `port` (1 to 65535) of `host` ("" or a wildcard address: any)."""
+        """Accept associations at `port` (1 to 65535) of `host` ("" or a wildcard address: any).
+
+        `host` may be a list: the INIT ACK then announces these addresses to the peer.
+        """
         cdef Listener listener = Listener()
         if not 0 < port <= 65535:
             raise ValueError(f"port {port} is not in 1..65535")
-        memset(&listener.address, 0, sizeof(Address))
-        if host not in ("", "0.0.0.0", "::"):
-            address_from_host(host, &listener.address)
+        listener.addresses = packed_addresses(host)
         listener.user = user
         listener.parameters = parameters if parameters is not None else self.parameters
         listener.port = port
@@ -521,28 +548,35 @@ cdef class Endpoint:
         self.listeners.setdefault(port, []).append(listener)
         return listener
 
-    def connect(self, SctpUser user not None, str local_host, int local_port, str host, int port,
-                int udp_port, int carrier, ProtocolParameters parameters, int64_t now) -> Association:
+    def connect(self, SctpUser user not None, local_host, int local_port, host, int port, int udp_port,
+                int carrier, ProtocolParameters parameters, int64_t now) -> Association:
         """The ASSOCIATE primitive: begin an association, INIT is queued in the outbox.
 
+        `local_host` and `host` may be lists: own addresses to announce, and addresses of the one peer.
         Raises OSError (EADDRNOTAVAIL) if the same two transport addresses have an association already.
         """
         cdef Association association
         cdef Route route
+        cdef list remote, local
         if not 0 < port <= 65535 or not 0 < local_port <= 65535:
             raise ValueError("ports are 1 to 65535")
+        remote = packed_addresses(host)
+        local = packed_addresses(local_host)
+        if not remote:
+            raise ValueError("no address to connect to")
         memset(&route, 0, sizeof(Route))
-        address_from_host(host, &route.remote)
-        if local_host not in ("", "0.0.0.0", "::"):
-            address_from_host(local_host, &route.local)
+        address_from_host(host if isinstance(host, str) else host[0], &route.remote)
+        if len(local) == 1:
+            address_from_host(local_host if isinstance(local_host, str) else local_host[0], &route.local)
         route.remote_udp_port = udp_port
         route.carrier = carrier
         self.bury()
-        if self.key(&route.remote, port, local_port) in self.by_address:
+        if any((ip, route.remote.scope_id, port, local_port) in self.by_address for ip in remote):
             raise OSError(errno.EADDRNOTAVAIL, "an association between these transport addresses exists")
         association = self.new_association(user, local_port, port,
                                            parameters if parameters is not None else self.parameters)
-        start_association(association, &route, now)
+        association.local_addresses = local
+        start_association(association, &route, remote[1:], now)
         self.register(association)
         return association
 
@@ -610,17 +644,17 @@ cdef class Endpoint:
     @property
     def association_count(self) -> int:
         self.bury()
-        return self.by_tag.count
+        return len(self.by_id)
 
     @property
     def associations(self) -> list:
         """All associations that have not ended."""
         self.bury()
-        return self.by_tag.all()
+        return list(self.by_id.values())
 
     def memory(self) -> int:
         """Bytes of the tables that peers could make grow."""
         return (self.by_tag.capacity * (sizeof(uint32_t) + sizeof(PyObject *))
                 + self.shared.agenda.capacity * sizeof(PyObject *)
-                + getsizeof(self.by_address) + getsizeof(self.listeners)
+                + getsizeof(self.by_id) + getsizeof(self.by_address) + getsizeof(self.listeners)
                 + sum(getsizeof(listener.pending) for group in self.listeners.values() for listener in group))

@@ -36,3 +36,7 @@ cdef class Entropy:
         while value == 0:
             value = self.uint32()
         return value
+
+    # Python face, for tests and tools
+    def new_tag(self) -> int:
+        return self.tag()

@@ -36,6 +36,7 @@ cdef struct Flight:              # what is outstanding on one path, and what the
     uint32_t bytes               # flightsize: chunk headers and padding included
     uint32_t newly_acked         # by the SACK being processed, in the same measure
     uint32_t bytes_before        # flightsize before it
+    bint lost                    # miss reports marked chunks of the path
     bint lowest_acked            # the earliest outstanding TSN of the path was acknowledged
     bint has_lowest
     tsn_t lowest                 # the earliest outstanding TSN, if has_lowest
@@ -72,7 +73,7 @@ cdef class Outstanding:
     cdef uint32_t count_misses(self, const SackView *sack, bint advanced) noexcept nogil  # how many it marks
     cdef OutChunk *next_marked(self, tsn_t *tsn) noexcept nogil
     cdef void sent_again(self, OutChunk *chunk, tsn_t tsn, uint8_t path) noexcept nogil
-    cdef uint32_t mark_path(self, int path) noexcept nogil   # T3-rtx: all in flight on it are lost; how many
+    cdef uint32_t mark_path(self, int path, int target) noexcept nogil   # T3-rtx: all in flight on it are lost, to go to `target`; how many
     cdef void clear(self, SendQueue queue) noexcept
 
     # within the module

@@ -137,6 +137,7 @@ cdef class Outstanding:
             flight.newly_acked = 0
             flight.bytes_before = flight.bytes
             flight.lowest_acked = False
+            flight.lost = False
             flight.rtt = -1
         self.any_newly_acked = False
 
@@ -195,6 +196,8 @@ cdef class Outstanding:
                 chunk.miss_reports = 1
                 flight.bytes += chunk_size(chunk)
                 self.data_bytes += chunk.length
+                if flight.has_lowest and tsn_lt(tsn, flight.lowest):
+                    flight.lowest = tsn
             tsn += 1
 
     cdef void find_lowest(self) noexcept nogil:
@@ -240,6 +243,7 @@ cdef class Outstanding:
                 chunk.miss_reports += 1
                 if chunk.miss_reports >= MISS_THRESHOLD:
                     chunk.fast_retransmitted = True
+                    self.flights[chunk.path].lost = True
                     self.mark(chunk, tsn)
                     found += 1
             tsn += 1
@@ -282,7 +286,7 @@ cdef class Outstanding:
             flight.has_lowest = True
             flight.lowest = tsn
 
-    cdef uint32_t mark_path(self, int path) noexcept nogil:
+    cdef uint32_t mark_path(self, int path, int target) noexcept nogil:
         cdef tsn_t tsn = self.cumulative_tsn_ack + 1
         cdef uint32_t found = 0
         cdef OutChunk *chunk
@@ -290,6 +294,7 @@ cdef class Outstanding:
             chunk = self.chunk(tsn)
             if chunk.state == IN_FLIGHT and chunk.path == path:
                 self.mark(chunk, tsn)
+                chunk.path = <uint8_t>target
                 found += 1
             tsn += 1
         self.flights[path].has_lowest = False
@@ -316,3 +321,74 @@ cdef class Outstanding:
             "retransmissions": self.retransmissions,
             "flight_size": [self.flights[path].bytes for path in range(self.flight_count)],
         }
+
+    # ---- Python face, for tests and tools ----------------------------------------------------------------
+
+    def open_paths(self, int count) -> None:
+        self.set_paths(count)
+
+    def send_new(self, SendQueue queue not None, int length, uint8_t path=0, int64_t now=0) -> int:
+        """Give the next TSN to `length` bytes of the first message of `queue`; returns the TSN."""
+        cdef Message *message = queue.first
+        if message == NULL or not 0 < length <= <int>(message.length - message.taken) or path >= self.flight_count:
+            raise ValueError("no such bytes or path")
+        self.append(message, message.taken, <uint16_t>length, message.flags, path, now)
+        queue.take(length)
+        return <tsn_t>(self.next_tsn - 1)
+
+    def send_marked(self, uint8_t path=0):
+        """Send the earliest marked chunk again; its TSN, or None."""
+        cdef tsn_t tsn
+        cdef OutChunk *chunk = self.next_marked(&tsn)
+        if chunk == NULL:
+            return None
+        self.sent_again(chunk, tsn, path)
+        return tsn
+
+    def take_sack(self, SendQueue queue not None, tsn_t cumulative_tsn_ack, gaps=(), bint is_sack=True) -> tuple:
+        """(SackVerdict, chunks newly marked) of a SACK with gap blocks [(start, end)], or of a SHUTDOWN's ack."""
+        cdef SackView sack
+        cdef tsn_t before = self.cumulative_tsn_ack
+        cdef bytes blocks = b"".join([(start << 16 | end).to_bytes(4, "big") for start, end in gaps])
+        cdef int verdict
+        memset(&sack, 0, sizeof(SackView))
+        sack.cumulative_tsn_ack = cumulative_tsn_ack
+        sack.gap_count = <uint16_t>len(gaps)
+        sack.gaps = <const uint8_t *><const char *>blocks
+        verdict = self.process_sack(&sack, queue, is_sack)
+        if verdict != SACK_TAKEN:
+            return verdict, 0
+        return verdict, self.count_misses(&sack, self.cumulative_tsn_ack != before)
+
+    def mark_lost(self, int path=0) -> int:
+        return self.mark_path(path, path)
+
+    def enter_fast_recovery(self) -> None:
+        self.fast_recovery = True
+        self.fast_recovery_exit = self.next_tsn - 1
+
+    def discard(self, SendQueue queue not None) -> None:
+        self.clear(queue)
+
+    def chunks(self) -> list:
+        """[(TSN, ChunkState, miss reports, transmissions, path)] above the ack point."""
+        cdef tsn_t tsn = self.cumulative_tsn_ack + 1
+        cdef OutChunk *chunk
+        cdef list found = []
+        while tsn != self.next_tsn:
+            chunk = self.chunk(tsn)
+            found.append((tsn, chunk.state, chunk.miss_reports, chunk.transmissions, chunk.path))
+            tsn += 1
+        return found
+
+    def flight(self, int path=0) -> dict:
+        """What is outstanding on a path, and what the last SACK did to it."""
+        cdef Flight *flight = &self.flights[path]
+        return {"bytes": flight.bytes, "newly_acked": flight.newly_acked, "bytes_before": flight.bytes_before,
+                "lowest_acked": bool(flight.lowest_acked), "timing": bool(flight.timing),
+                "timed_at": flight.timed_at, "rtt": flight.rtt,
+                "lowest": flight.lowest if flight.has_lowest else None}
+
+    @property
+    def ring_capacity(self) -> int:
+        return self.capacity

@@ -17,6 +17,7 @@ cpdef enum PathState:            # as spinfo_state numbers them
     PATH_UNCONFIRMED = 3
 
 cdef enum:
+    LEAST_PATH_MTU = 512         # bytes of an IP packet; less is not believed
     UDP_HEADER = 8
     IPV4_HEADER = 20
     IPV6_HEADER = 40
@@ -31,9 +32,14 @@ cdef class Path:
     cdef readonly CongestionControl cc
     cdef int64_t t3_deadline                 # T3-rtx, INT64_MAX when stopped
     cdef int64_t heartbeat_deadline
+    cdef bint after_timeout                  # T3 expired, nothing was acknowledged since
     cdef int64_t last_sent                   # when DATA last went there
     cdef readonly uint32_t error_count
+    cdef list control                        # encoded chunks that are to go on this path and no other
     cdef bytes heartbeat_nonce               # of the HEARTBEAT that is under way, or None
+    cdef public bint heartbeat_enabled
+    cdef public int64_t heartbeat_interval   # HB.interval of this path
+    cdef public uint32_t max_retrans         # Path.Max.Retrans of this path
     cdef int64_t heartbeat_sent
     cdef readonly uint64_t packets_sent, packets_received
 

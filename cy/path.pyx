@@ -14,6 +14,7 @@ cdef class Path:
         self.t3_deadline = INT64_MAX
         self.heartbeat_deadline = INT64_MAX
         self.cc = CongestionControl()
+        self.control = []
 
     cdef void start_t3(self, int64_t now) noexcept:
         self.t3_deadline = now + self.rto.rto
@@ -40,7 +41,10 @@ cdef Path new_path(const Route *route, uint8_t index, int state, ProtocolParamet
     path.route = route[0]
     path.index = index
     path.state = state
-    path.pmtu = (parameters.path_mtu - (IPV4_HEADER if ipv4 else IPV6_HEADER)
+    path.heartbeat_enabled = parameters.heartbeat_enabled
+    path.heartbeat_interval = parameters.heartbeat_interval
+    path.max_retrans = parameters.path_max_retrans
+    path.pmtu = (max(parameters.path_mtu, <uint32_t>LEAST_PATH_MTU) - (IPV4_HEADER if ipv4 else IPV6_HEADER)
                  - (UDP_HEADER if route.remote_udp_port else 0)) & ~<uint32_t>3
     rto_start(&path.rto, parameters)
     path.cc.start(path.pmtu - COMMON_HEADER, ipv4)

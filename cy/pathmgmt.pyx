@@ -1,107 +1,183 @@
-"""Paths at work: HEARTBEAT and error counters (RFC 9260 sections 8.1, 8.2, 8.3)."""
+"""Paths at work: verification, HEARTBEAT, error counters, failure and recovery (RFC 9260 sections 5.4, 8.1 to 8.3)."""
 import errno
 
-from libc.stdint cimport INT64_MAX, int64_t, uint32_t
+from cpython.bytes cimport PyBytes_GET_SIZE
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
 
+from .address cimport Address, Route, host_from_address, is_ipv4, is_unicast, same_ip
 from .chunks cimport get_heartbeat, make_chunk, make_tlv
-from .path cimport PATH_ACTIVE, PATH_INACTIVE, Path
+from .path cimport PATH_ACTIVE, PATH_INACTIVE, PATH_UNCONFIRMED, Path, new_path
 from .proto cimport (
     DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED, HEARTBEAT, HEARTBEAT_ACK, HEARTBEAT_INFO,
     SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
 )
 from .rto cimport rto_back_off, rto_sample
 from .tcb cimport Tcb
-from .teardown cimport COMM_LOST, delete_tcb
+from .teardown cimport COMM_LOST, SN_PEER_ADDR_CHANGE, delete_tcb
 from .wire cimport ChunkView
 
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef enum:
     NONCE = 16                   # bytes; at least 64 bits (9260-3.3.5-03)
-    MOST_CONTROL = 64            # chunks waiting; a peer that never reads its answers gets no more
+    MOST_PATHS = 32
+
+cdef enum:                       # spc_state of SCTP_PEER_ADDR_CHANGE
+    ADDR_AVAILABLE = 0
+    ADDR_UNREACHABLE = 1
+    ADDR_CONFIRMED = 5
+
+cdef enum:
+    FAILED_THRESHOLD = 0         # sn_error of a path that became inactive
+
+
+cdef int add_path(Tcb t, const Address *address, int state) except -1:
+    """A further address of the peer (5.1.2), reached as the first one is; one we know already changes nothing.
+
+    An endpoint of one address family passes over the other (9260-5.1.2-04).
+    """
+    cdef Route route = t.primary.route
+    if (t.path_of(address) is not None or len(t.paths) >= MOST_PATHS or not is_unicast(address)
+            or is_ipv4(address) != is_ipv4(&route.remote)):
+        return 0
+    route.remote = address[0]
+    if not t.local_addresses:
+        route.local = t.primary.route.local
+    else:
+        route.local = Address()              # the system chooses by its routes
+    t.paths.append(new_path(&route, <uint8_t>len(t.paths), state, t.parameters))
+    if t.outstanding is not None:
+        t.outstanding.set_paths(len(t.paths))
+    return 0
+
+
+cdef int tell_path(Tcb t, Path path, int change, int error) except -1:
+    """SCTP_PEER_ADDR_CHANGE (RFC 6458 section 6.1.2)."""
+    if t.user is not None and not t.detached:
+        t.user.notify(SN_PEER_ADDR_CHANGE, t, ((host_from_address(&path.route.remote), t.peer_port), change,
+                                               error, t.assoc_id))
+    return 0
+
+
+cdef int count_path_error(Tcb t, Path path) except -1:
+    """One more unanswered transmission on this path (8.2); beyond Path.Max.Retrans it is inactive."""
+    if path.error_count <= path.max_retrans:             # 9260-8.3-04: then the counter stands still
+        path.error_count += 1
+        if path.error_count > path.max_retrans and path.state == PATH_ACTIVE:
+            path.state = PATH_INACTIVE
+            tell_path(t, path, ADDR_UNREACHABLE, FAILED_THRESHOLD)
+    return 0
 
 
 cdef int count_error(Tcb t, Path path) except -1:
-    """One more unanswered transmission on this path (8.1, 8.2); beyond Association.Max.Retrans it is over."""
+    """The same for path and association (8.1); beyond Association.Max.Retrans it is over."""
     t.error_count += 1
-    if path.error_count <= t.parameters.path_max_retrans:
-        path.error_count += 1
-        if path.error_count > t.parameters.path_max_retrans and path.state == PATH_ACTIVE:
-            path.state = PATH_INACTIVE
+    count_path_error(t, path)
     if t.error_count > t.parameters.association_max_retrans:
         delete_tcb(t, ETIMEDOUT, COMM_LOST)
     return 0
 
 
-cdef int clear_errors(Tcb t, Path path) except -1:
+cdef int clear_errors(Tcb t, Path path, int reason) except -1:
+    """The peer answered over this path: it works (9260-8.2-02)."""
     t.error_count = 0
     path.error_count = 0
     if path.state == PATH_INACTIVE:
         path.state = PATH_ACTIVE
+        tell_path(t, path, ADDR_AVAILABLE, reason)
+        t.want_transmit()
     return 0
 
 
+cdef Path other_path(Tcb t, Path path):
+    """Another active path than this one for what timed out there (9260-6.4-03), or the same if there is none."""
+    cdef Path candidate, best = None
+    cdef int distance
+    for distance in range(1, len(t.paths)):
+        candidate = t.paths[(path.index + distance) % len(t.paths)]
+        if candidate.state == PATH_ACTIVE and (best is None or candidate.error_count < best.error_count):
+            best = candidate
+    return best if best is not None else path
+
+
 cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
-    """The Heartbeat Info comes back unchanged (9260-3.3.5-04)."""
+    """The Heartbeat Info comes back unchanged, to the source of the HEARTBEAT (9260-3.3.5-04)."""
     cdef const unsigned char *info
-    cdef uint32_t length
+    cdef uint32_t length, waiting
+    cdef bytes answer
     if not get_heartbeat(chunk, &info, &length):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
-    if len(t.control) < MOST_CONTROL:
-        t.control.append(make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:length]))
+    waiting = length
+    for answer in t.packet_path.control:
+        waiting += <uint32_t>PyBytes_GET_SIZE(answer)
+    if waiting + 20 <= t.packet_path.pmtu or not t.packet_path.control:      # one packet of answers (9260-12-01)
+        t.packet_path.control.append(make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:length]))
+        t.heartbeats_due = True
         t.want_transmit()
     return 0
 
 
 cdef int start_heartbeats(Tcb t, int64_t now) except -1:
+    """From ESTABLISHED on: unconfirmed paths are probed, one an RTO (9260-5.4-03, 5.4-04), the others idle."""
     cdef Path path
+    cdef int probes = 0
     for path in t.paths:
-        schedule_heartbeat(t, path, now)
+        if path.state == PATH_UNCONFIRMED:
+            path.heartbeat_deadline = now + probes * path.rto.rto
+            probes += 1
+        else:
+            schedule_heartbeat(t, path, now)
     return 0
 
 
 cdef int schedule_heartbeat(Tcb t, Path path, int64_t now) except -1:
-    """HB.interval + RTO, the RTO with +/- 50 % of jitter (9260-8.3-01)."""
-    cdef int64_t jittered
-    if not t.parameters.heartbeat_enabled:
+    """HB.interval + RTO, the RTO with +/- 50 % of jitter (9260-8.3-01); an unconfirmed path has no interval."""
+    cdef int64_t jittered = path.rto.rto // 2 + <int64_t>(t.shared.entropy.uint32()) * path.rto.rto // 0xFFFFFFFF
+    if path.state == PATH_UNCONFIRMED and path.error_count <= path.max_retrans:
+        path.heartbeat_deadline = now + jittered
+    elif path.heartbeat_enabled:
+        path.heartbeat_deadline = now + path.heartbeat_interval + jittered
+    else:
         path.heartbeat_deadline = INT64_MAX
-        return 0
-    jittered = path.rto.rto // 2 + <int64_t>(t.shared.entropy.uint32()) * path.rto.rto // 0xFFFFFFFF
-    path.heartbeat_deadline = now + t.parameters.heartbeat_interval + jittered
     return 0
 
 
 cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
     """Time for a HEARTBEAT, or the last one was not answered within an RTO (8.3)."""
-    cdef bytes nonce
     if path.heartbeat_nonce is not None:
         path.heartbeat_nonce = None
         rto_back_off(&path.rto, t.parameters)
-        count_error(t, path)
-        if t.ended:
-            return 0
-        schedule_heartbeat(t, path, now)
+        if path.state == PATH_UNCONFIRMED or path is not t.primary:
+            count_path_error(t, path)        # 9260-5.4-05; 8.1: only the path in use counts for the association
+        else:
+            count_error(t, path)
+        if not t.ended:
+            schedule_heartbeat(t, path, now)
         return 0
     if t.state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
-        path.heartbeat_deadline = INT64_MAX
+        path.heartbeat_deadline = INT64_MAX              # 9260-8.3-03
         return 0
-    if now - path.last_sent < t.parameters.heartbeat_interval:
+    if path.state != PATH_UNCONFIRMED and now - path.last_sent < path.heartbeat_interval:
         schedule_heartbeat(t, path, path.last_sent)      # not idle: DATA went there meanwhile
-        if path.heartbeat_deadline <= now:
-            path.heartbeat_deadline = now + t.parameters.heartbeat_interval
+        path.heartbeat_deadline = max(path.heartbeat_deadline, now + path.rto.rto)
         return 0
-    path.cc.on_idle()
-    nonce = t.shared.entropy.take(NONCE)
-    path.heartbeat_nonce = nonce
+    return send_heartbeat(t, path, now)
+
+
+cdef int send_heartbeat(Tcb t, Path path, int64_t now) except -1:
+    """REQUEST HEARTBEAT (11.1.10), or its time has come: with a nonce that only this path's answer can hold."""
+    path.heartbeat_nonce = t.shared.entropy.take(NONCE)
     path.heartbeat_sent = now
-    t.control.append(make_chunk(HEARTBEAT, 0, make_tlv(HEARTBEAT_INFO, bytes([path.index, 0, 0, 0]) + nonce)))
+    path.control.append(make_chunk(HEARTBEAT, 0, make_tlv(HEARTBEAT_INFO,
+                                                          bytes([path.index, 0, 0, 0]) + path.heartbeat_nonce)))
     path.heartbeat_deadline = now + path.rto.rto
+    t.heartbeats_due = True
     t.want_transmit()
     return 0
 
 
 cdef int on_heartbeat_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1:
-    """An answer with our nonce clears the counters and measures the round trip (9260-8.3-05)."""
+    """An answer with our nonce confirms the path, clears the counters, measures (9260-5.4-02, 8.3-05)."""
     cdef const unsigned char *info
     cdef uint32_t length
     cdef bytes value
@@ -114,7 +190,10 @@ cdef int on_heartbeat_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         if path.heartbeat_nonce is not None and value == bytes([path.index, 0, 0, 0]) + path.heartbeat_nonce:
             path.heartbeat_nonce = None
             rto_sample(&path.rto, now - path.heartbeat_sent, t.parameters)
-            clear_errors(t, path)
+            if path.state == PATH_UNCONFIRMED:
+                path.state = PATH_ACTIVE
+                tell_path(t, path, ADDR_CONFIRMED, HEARTBEAT_SUCCESS)
+            clear_errors(t, path, HEARTBEAT_SUCCESS)
             schedule_heartbeat(t, path, now)
             return 0
     t.drop(DROP_UNEXPECTED_CHUNK)

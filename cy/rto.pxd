@@ -43,6 +43,14 @@ cdef inline void rto_sample(Rto *r, int64_t rtt, ProtocolParameters p) noexcept:
         r.rto = p.rto_max
 
 
+cdef inline void rto_restore(Rto *r, ProtocolParameters p) noexcept:
+    """Undo the back-off: the value that the measurements give."""
+    if r.measured:
+        r.rto = min(max(r.srtt + 4 * r.rttvar, p.rto_min), p.rto_max)
+    else:
+        r.rto = p.rto_initial
+
+
 cdef inline void rto_back_off(Rto *r, ProtocolParameters p) noexcept:
     """Doubled at each expiry, up to RTO.Max (section 6.3.3, rule E2)."""
     r.rto = min(2 * r.rto, p.rto_max)

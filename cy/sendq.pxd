@@ -41,6 +41,7 @@ cdef class SendQueue:
                   uint32_t context) except -1
     cdef int take(self, uint32_t length) except -1       # `length` bytes of `first` now have a TSN
     cdef void release(self, Message *message) noexcept   # one reference less
+    cdef list refuse_streams(self, uint32_t streams)     # messages for streams that the peer does not accept
     cdef void clear(self) noexcept                       # everything not yet taken is dropped
 
     # within the module

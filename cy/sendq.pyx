@@ -102,6 +102,30 @@ cdef class SendQueue:
         else:
             free(message)
 
+    cdef list refuse_streams(self, uint32_t streams):
+        """Take out the messages for streams beyond `streams` (9260-5.1.1-02): [(stream, flags, ppid, context, data)]."""
+        cdef list refused = []
+        cdef Message *message = self.first
+        cdef Message *next
+        self.first = self.last = NULL
+        while message != NULL:
+            next = message.next
+            message.next = NULL
+            if message.stream_id < streams:
+                if self.last == NULL:
+                    self.first = message
+                else:
+                    self.last.next = message
+                self.last = message
+            else:
+                refused.append((message.stream_id, message.flags, message.ppid, message.context,
+                                <object>message.data))
+                self.count -= 1
+                self.bytes_queued -= message.length
+                self.release(message)
+            message = next
+        return refused
+
     cdef void clear(self) noexcept:
         cdef Message *message
         while self.first != NULL:
@@ -113,5 +137,27 @@ cdef class SendQueue:
         self.last = NULL
 
     def snapshot(self) -> dict:
-        return {"messages": self.count, "bytes_queued": self.bytes_queued,
-                "bytes_charged": self.bytes_charged}
+        return {"messages": self.count, "bytes_queued": self.bytes_queued, "bytes_charged": self.bytes_charged}
+
+    # ---- Python face, for tests and tools ----------------------------------------------------------------
+
+    def put(self, bytes data not None, uint16_t stream_id=0, uint32_t ppid=0, uint8_t flags=0,
+            uint32_t context=0) -> None:
+        self.push(data, stream_id, ppid, flags, context)
+
+    def take_first(self, uint32_t length) -> dict:
+        """Take `length` bytes of the first message: its fields after that, and a handle for give_back()."""
+        cdef Message *message = self.first
+        if message == NULL or not 0 < length <= message.length - message.taken:
+            raise ValueError("no such bytes")
+        self.take(length)
+        return {"data": <object>message.data, "stream_id": message.stream_id, "ssn": message.ssn,
+                "ppid": message.ppid, "flags": message.flags, "context": message.context, "taken": message.taken,
+                "fragments": message.fragments, "handle": <size_t>message}
+
+    def give_back(self, size_t handle) -> None:
+        """One fragment of the message is acknowledged."""
+        self.release(<Message *>handle)
+
+    def discard(self) -> None:
+        self.clear()

@@ -2,54 +2,63 @@
 import errno
 
 from libc.stdint cimport INT64_MAX, int64_t, uint16_t, uint32_t
+from libc.string cimport memcpy, memset
 
-from .address cimport Route, same_ip
-from .chunks cimport (
-    InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_error, make_init, make_tlv,
-)
+from .address cimport Address, Route, is_ipv4, same_ip
+from .chunks cimport InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_error, make_init, make_tlv
 from .cookie cimport CookieJar, StateCookie
 from .emit cimport emit, emit_on
 from .outstanding cimport Outstanding
 from .params cimport (
-    PARAMETERS_OK, InitParameters, parse_init_parameters, unrecognized_causes, unrecognized_parameters,
+    PARAMETERS_OK, InitParameters, address_parameter, parse_init_parameters, unrecognized_causes, unrecognized_parameters,
 )
-from .path cimport PATH_ACTIVE, new_path
-from .pathmgmt cimport start_heartbeats
+from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
+from .pathmgmt cimport add_path, start_heartbeats
 from .proto cimport (
-    COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
+    CLOSED, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
     DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK,
-    INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
+    INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION, RESTART_WITH_NEW_ADDRESSES, SHUTDOWN_ACK_SENT, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
     STATE_COOKIE, UNRESOLVABLE_ADDRESS,
 )
 from .reasm cimport Reassembly
 from .rto cimport rto_sample
 from .tcb cimport Tcb
 from .teardown cimport (
-    CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change,
+    CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change, tell_send_failed,
 )
-from .timers cimport TIMER_T1
+from .timers cimport TIMER_T1, stop_all
 from .tsnmap cimport TsnMap
 from .user cimport CONNECTED, WRITABLE
 from .wire cimport ChunkView
 
 cdef int ECONNREFUSED = errno.ECONNREFUSED
+cdef int EINVAL = errno.EINVAL
 cdef int EPROTO = errno.EPROTO
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef bytes COOKIE_ACK_CHUNK = make_chunk(COOKIE_ACK, 0, b"")
 cdef enum:
-    MOST_UNRECOGNIZED = 512      # bytes of reports in an INIT ACK (9260-12-02: keep it small)
+    MOST_UNRECOGNIZED = 512      # bytes of reports on unknown parameters (9260-12-02: keep answers small)
 
 
-cdef int start_association(Tcb t, const Route *route, int64_t now) except -1:
-    """The ASSOCIATE primitive (11.1.2): send INIT, start T1-init, go to COOKIE-WAIT."""
+cdef int start_association(Tcb t, const Route *route, list more, int64_t now) except -1:
+    """The ASSOCIATE primitive (11.1.2): send INIT, start T1-init, go to COOKIE-WAIT.
+
+    `more`: further addresses of the same peer, 16 bytes each.
+    """
+    cdef Address address
     t.is_initiator = True
     t.local_tag = t.shared.entropy.tag()
     t.local_initial_tsn = t.shared.entropy.uint32()
     t.outbound_streams = t.parameters.outbound_streams
     t.inbound_streams = t.parameters.inbound_streams
     add_first_path(t, route)
+    for ip in more:                          # 9260-5.4-01: what the user gives is confirmed
+        memset(&address, 0, sizeof(Address))
+        memcpy(address.ip, <const char *>(<bytes>ip), 16)
+        add_path(t, &address, PATH_ACTIVE)
+    t.given_addresses = len(t.paths)
     t.outstanding = Outstanding(t.local_initial_tsn)
-    t.outstanding.set_paths(1)
+    t.outstanding.set_paths(len(t.paths))
     t.state = COOKIE_WAIT
     send_first_init(t, b"", now)
     return 0
@@ -57,13 +66,26 @@ cdef int start_association(Tcb t, const Route *route, int64_t now) except -1:
 
 cdef int send_first_init(Tcb t, bytes parameters, int64_t now) except -1:
     t.init_chunk = make_init(INIT, t.local_tag, t.parameters.receive_buffer, t.parameters.outbound_streams,
-                             t.parameters.inbound_streams, t.local_initial_tsn, parameters)
+                             t.parameters.inbound_streams, t.local_initial_tsn,
+                             address_parameters(t.local_addresses) + parameters)
     t.retransmissions = 0
     t.back_off = min(t.primary.rto.rto, t.parameters.max_init_timeout)
     t.setup_sent = now
     emit_on(t, t.primary, 0, t.init_chunk)
     t.timers.deadline[TIMER_T1] = now + t.back_off
     return 0
+
+
+cdef bytes address_parameters(list addresses):
+    """Our address list (3.3.2.1); none if the packet's source is the only one, as behind a NAT (6951-5-07)."""
+    cdef Address address
+    cdef bytes parameters = b""
+    memset(&address, 0, sizeof(Address))
+    if len(addresses) > 1:
+        for ip in addresses:
+            memcpy(address.ip, <const char *>(<bytes>ip), 16)
+            parameters += address_parameter(&address)
+    return parameters
 
 
 cdef int add_first_path(Tcb t, const Route *route) except -1:
@@ -78,6 +100,8 @@ cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint
     """What the peer said in INIT or INIT ACK becomes part of the TCB."""
     t.peer_tag = tag
     t.peer_rwnd = a_rwnd
+    for refused in t.send_queue.refuse_streams(outbound):
+        tell_send_failed(t, EINVAL, refused)
     t.outbound_streams = outbound            # 5.1.1: the lesser of what we offer and what the peer accepts
     t.inbound_streams = inbound
     t.peer_initial_tsn = tsn
@@ -93,6 +117,7 @@ cdef int come_up(Tcb t, int64_t now) except -1:
     t.timers.deadline[TIMER_T1] = INT64_MAX
     t.retransmissions = 0
     t.cookie_echo = None
+    t.cookie_echo_due = False
     t.init_chunk = None
     t.announced = True
     tell_change(t, COMM_UP, 0, b"")
@@ -109,18 +134,32 @@ cdef int begin_from_cookie(Tcb t, StateCookie cookie, const Route *route, int64_
     """The TCB of a passive opening, built from a checked cookie (5.1.5 step 5)."""
     t.local_tag = cookie.local_tag
     t.local_initial_tsn = cookie.local_initial_tsn
-    add_first_path(t, route)
+    add_cookie_paths(t, cookie, route)
     t.outstanding = Outstanding(t.local_initial_tsn)
-    t.outstanding.set_paths(1)
+    t.outstanding.set_paths(len(t.paths))
     take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd, cookie.outbound_streams, cookie.inbound_streams,
               cookie.peer_initial_tsn)
     return acknowledge_cookie(t, now)
 
 
+cdef int add_cookie_paths(Tcb t, StateCookie cookie, const Route *route) except -1:
+    """The address that the INIT ACK went to is confirmed, those that the INIT listed are not (9260-5.4-01)."""
+    cdef Route first = cookie.route
+    cdef Address address
+    first.remote_udp_port = route.remote_udp_port
+    first.carrier = route.carrier
+    add_first_path(t, &first)
+    memset(&address, 0, sizeof(Address))
+    for ip in cookie.peer_addresses:
+        memcpy(address.ip, <const char *>(<bytes>ip), 16)
+        add_path(t, &address, PATH_UNCONFIRMED)
+    return 0
+
+
 cdef int acknowledge_cookie(Tcb t, int64_t now) except -1:
     """COOKIE ACK, first in its packet (9260-5.1-05); ESTABLISHED if the association was not yet."""
     t.control.insert(0, COOKIE_ACK_CHUNK)
-    if t.state in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
+    if t.state not in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):      # CLOSED: it is just being made
         t.want_transmit()
         return 0
     resume_outstanding(t, now)
@@ -129,8 +168,18 @@ cdef int acknowledge_cookie(Tcb t, int64_t now) except -1:
 
 cdef int resume_outstanding(Tcb t, int64_t now) except -1:
     """DATA that went with the COOKIE ECHO is guarded by T3-rtx from now on."""
-    if t.outstanding.flights[0].bytes and t.primary.t3_deadline == INT64_MAX:
-        t.primary.start_t3(now)
+    cdef Path path
+    for path in t.paths:
+        if t.outstanding.flights[path.index].bytes and path.t3_deadline == INT64_MAX:
+            path.start_t3(now)
+    return 0
+
+
+cdef int mark_all(Tcb t) except -1:
+    """DATA that went with a COOKIE ECHO goes again with the next one."""
+    cdef Path path
+    for path in t.paths:
+        t.outstanding.mark_path(path.index, t.primary.index)
     return 0
 
 
@@ -147,18 +196,29 @@ cdef list check_init(const InitView *init, const InitParameters *parameters):
 
 
 cdef bytes make_init_ack(CookieJar jar, StateCookie cookie, const InitParameters *parameters, uint32_t a_rwnd,
-                         uint16_t outbound_streams, uint16_t inbound_streams):
+                         uint16_t outbound_streams, uint16_t inbound_streams, list addresses):
     """INIT ACK with the sealed cookie and the reports on unknown parameters (3.2.2)."""
     return make_init(INIT_ACK, cookie.local_tag, a_rwnd, outbound_streams, inbound_streams,
                      cookie.local_initial_tsn,
-                     make_tlv(STATE_COOKIE, jar.seal(cookie))
+                     address_parameters(addresses) + make_tlv(STATE_COOKIE, jar.seal(cookie))
                      + unrecognized_parameters(parameters, MOST_UNRECOGNIZED))
+
+
+cdef list listed_addresses(const InitParameters *parameters, const Route *route):
+    """The addresses of an INIT beside its source, 16 bytes each (5.1.2)."""
+    cdef int index
+    return [(<const char *>parameters.addresses[index].ip)[:16] for index in range(parameters.address_count)
+            if not same_ip(&parameters.addresses[index], &route.remote)]
 
 
 cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParameters *parameters,
                      const Route *route, int64_t now) except -1:
     """INIT while a TCB exists: it stays as it is, and the answer is an INIT ACK (5.2.1, 5.2.2)."""
     cdef StateCookie cookie = StateCookie()
+    if t.state != COOKIE_WAIT and adds_addresses(t, parameters, route):
+        emit(t.shared.outbox, route, t.local_port, t.peer_port, init.initiate_tag,
+             make_abort(False, [new_addresses_cause(t, parameters, route)]))     # 9260-5.2.1-03, 5.2.2-01
+        return 0
     if t.state in (COOKIE_WAIT, COOKIE_ECHOED):
         cookie.local_tag = t.local_tag       # 9260-5.2.1-01: the parameters of our own INIT
         cookie.local_initial_tsn = t.local_initial_tsn
@@ -181,10 +241,35 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
     cookie.outbound_streams = min(t.parameters.outbound_streams, init.inbound_streams)
     cookie.inbound_streams = min(t.parameters.inbound_streams, init.outbound_streams)
     cookie.route = route[0]
+    cookie.peer_addresses = listed_addresses(parameters, route)
     emit(t.shared.outbox, route, t.local_port, t.peer_port, init.initiate_tag,
          make_init_ack(jar, cookie, parameters, t.parameters.receive_buffer, cookie.outbound_streams,
-                       t.parameters.inbound_streams))
+                       t.parameters.inbound_streams, t.local_addresses))
     return 0
+
+
+cdef bint adds_addresses(Tcb t, const InitParameters *parameters, const Route *route) except -1:
+    """Whether an INIT names an address that the association does not have (5.2.1, 5.2.2)."""
+    cdef int index
+    if t.path_of(&route.remote) is None:
+        return True
+    for index in range(parameters.address_count):
+        if (is_ipv4(&parameters.addresses[index]) == is_ipv4(&t.primary.route.remote)
+                and t.path_of(&parameters.addresses[index]) is None):
+            return True
+    return False
+
+
+cdef bytes new_addresses_cause(Tcb t, const InitParameters *parameters, const Route *route):
+    """Restart of an Association with New Addresses (3.3.10.11): the new ones, as address parameters."""
+    cdef int index
+    cdef bytes addresses = b""
+    if t.path_of(&route.remote) is None:
+        addresses += address_parameter(&route.remote)
+    for index in range(parameters.address_count):
+        if t.path_of(&parameters.addresses[index]) is None:
+            addresses += address_parameter(&parameters.addresses[index])
+    return make_tlv(RESTART_WITH_NEW_ADDRESSES, addresses)
 
 
 cdef int cookie_action(Tcb t, StateCookie cookie) noexcept:
@@ -224,15 +309,20 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     t.local_tag = cookie.local_tag
     t.local_initial_tsn = cookie.local_initial_tsn
     t.local_tie_tag = t.peer_tie_tag = 0
+    stop_all(&t.timers)
+    t.cookie_echo = None
+    t.cookie_echo_due = False
+    t.probing = t.probe_outstanding = t.fast_retransmit_now = t.timeout_retransmit_now = False
+    t.retransmissions = 0
     t.peer_shutdown = False
     t.any_data_received = False
     t.packets_to_acknowledge = 0
     t.sack_due = False
     t.control = []
     t.error_count = 0
-    add_first_path(t, route)
+    add_cookie_paths(t, cookie, route)
     t.outstanding = Outstanding(t.local_initial_tsn)
-    t.outstanding.set_paths(1)
+    t.outstanding.set_paths(len(t.paths))
     take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd, cookie.outbound_streams, cookie.inbound_streams,
               cookie.peer_initial_tsn)
     t.state = ESTABLISHED
@@ -240,6 +330,8 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     start_heartbeats(t, now)
     t.control.append(COOKIE_ACK_CHUNK)
     t.want_transmit()
+    if t.detached:                           # nobody is left who could end it
+        shutdown_primitive(t, now)
     return 0
 
 
@@ -248,6 +340,9 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     cdef InitView init
     cdef InitParameters parameters
     cdef list causes, reports
+    cdef int index
+    cdef Path answered
+    cdef Py_ssize_t left
     if not get_init(chunk, &init):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
@@ -256,6 +351,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
         return 0
     if init.initiate_tag == 0:               # 9260-3.3.3-03: the TCB goes
         t.drop(DROP_TAG_COLLISION)
+        emit_on(t, t.primary, t.local_tag, make_abort(True, []))
         return delete_tcb(t, ECONNREFUSED, CANT_STR_ASSOC)
     t.peer_tag = init.initiate_tag           # answers below carry it
     causes = check_init(&init, &parameters)
@@ -269,15 +365,24 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
         return abort_association(t, [cause_missing_parameters([STATE_COOKIE])], EPROTO)
     if t.retransmissions == 0:
         rto_sample(&t.primary.rto, now - t.setup_sent, t.parameters)
-    if not same_ip(&t.primary.route.remote, &route.remote):      # 5.1.2: the packet's source is a destination
-        t.primary.route.remote = route.remote
+    answered = t.path_of(&route.remote)
+    if answered is None:                     # 5.1.2: the packet's source is a destination
+        answered = t.primary
+        answered.route.remote = route.remote
+    t.primary = t.reply_path = answered
     t.primary.route.remote_udp_port = route.remote_udp_port
     t.primary.route.local = route.local
     take_peer(t, init.initiate_tag, init.a_rwnd, min(t.parameters.outbound_streams, init.inbound_streams),
               min(t.parameters.inbound_streams, init.outbound_streams), init.initial_tsn)
+    for index in range(parameters.address_count):        # 5.1.2; those that the user did not give are unconfirmed
+        add_path(t, &parameters.addresses[index], PATH_UNCONFIRMED)
     t.cookie_echo = make_chunk(COOKIE_ECHO, 0,
                                (<const char *>parameters.state_cookie)[:parameters.state_cookie_length])
-    reports = unrecognized_causes(&parameters)
+    reports, left = [], MOST_UNRECOGNIZED
+    for report in unrecognized_causes(&parameters):
+        left -= len(report)
+        if left >= 0:
+            reports.append(report)
     if reports:                              # 9260-3.2.2-02: behind the COOKIE ECHO, or after the COOKIE ACK
         t.control.append(make_error(reports))
     t.state = COOKIE_ECHOED
@@ -302,10 +407,11 @@ cdef int on_stale_cookie(Tcb t, uint32_t staleness, int64_t now) except -1:
     if t.stale_cookies > t.parameters.max_init_retransmits:
         return delete_tcb(t, ETIMEDOUT, CANT_STR_ASSOC)
     milliseconds = min(staleness // 1000 + 1, <uint32_t>(t.primary.rto.srtt // 1000 + 1000))
-    t.outstanding.mark_path(0)               # DATA that went with the COOKIE ECHO was dropped with it
+    mark_all(t)                              # DATA that went with the COOKIE ECHO was dropped with it
     t.state = COOKIE_WAIT
     t.peer_tag = 0
     t.cookie_echo = None
+    t.cookie_echo_due = False
     send_first_init(t, make_tlv(COOKIE_PRESERVATIVE, milliseconds.to_bytes(4, "big")), now)
     return 0
 
@@ -317,10 +423,12 @@ cdef int on_t1(Tcb t, int64_t now) except -1:
         return delete_tcb(t, ETIMEDOUT, CANT_STR_ASSOC)
     t.back_off = min(2 * t.back_off, t.parameters.max_init_timeout)
     t.timers.deadline[TIMER_T1] = now + t.back_off
+    t.primary = t.paths[(t.primary.index + 1) % t.given_addresses]       # 9260-5.1-06: they take turns
+    t.reply_path = t.primary
     if t.state == COOKIE_WAIT:
         emit_on(t, t.primary, 0, t.init_chunk)
     else:
-        t.outstanding.mark_path(0)
+        mark_all(t)
         t.cookie_echo_due = True
         t.want_transmit()
     return 0

@@ -13,7 +13,6 @@ from libc.string cimport memcpy, memset
 
 from .association cimport SEND_SACK_IMMEDIATELY, SEND_UNORDERED, Association
 from .engine cimport clock
-from .pathmgmt cimport start_heartbeats
 from .proto cimport ESTABLISHED
 from .recvq cimport KIND_DATA, Received
 from .user cimport ACCEPTABLE, CONNECTED, ENDED, READABLE, WRITABLE, SctpUser
@@ -285,6 +284,5 @@ cdef class SocketBase:
 
     def heartbeats_changed(self):
         """SCTP_PEER_ADDR_PARAMS gave a living association another HB.interval: it counts from now."""
-        start_heartbeats(self.association, clock())
-        self.association.reschedule()
+        self.association.paths_changed(clock())
         self.engine.soon()

@@ -5,14 +5,13 @@ from libc.stdint cimport uint32_t
 
 cdef class TagTable:
     cdef uint32_t *tags                      # 0: free slot; a tag is never 0
-    cdef PyObject **values                   # strong
+    cdef PyObject **values                   # borrowed: the endpoint keeps them alive, where the collector sees it
     cdef uint32_t capacity
     cdef readonly uint32_t count
 
     cdef PyObject *find(self, uint32_t tag) noexcept nogil       # borrowed, or NULL
     cdef int add(self, uint32_t tag, object value) except -1     # KeyError if the tag is taken
     cdef int remove(self, uint32_t tag) except -1                # KeyError if it is not there
-    cdef list all(self)
 
     # within the module
     cdef void put(self, uint32_t tag, PyObject *value) noexcept

@@ -1,6 +1,5 @@
 """Verification tag -> association: an open hash table.  Tags are random, so they hash themselves."""
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport calloc, free
 
@@ -9,10 +8,6 @@ cdef class TagTable:
     """All associations of an endpoint by the tag that their packets carry."""
 
     def __dealloc__(self):
-        cdef uint32_t slot
-        for slot in range(self.capacity):
-            if self.tags[slot]:
-                Py_DECREF(<object>self.values[slot])
         free(self.tags)
         free(self.values)
 
@@ -57,19 +52,16 @@ cdef class TagTable:
             raise KeyError(tag)
         if 2 * (self.count + 1) > self.capacity:
             self.resize(2 * self.capacity if self.capacity else 16)
-        Py_INCREF(value)
         self.put(tag, <PyObject *>value)
         self.count += 1
         return 0
 
     cdef int remove(self, uint32_t tag) except -1:
         cdef uint32_t mask = self.capacity - 1, slot = tag & mask, hole, home
-        cdef PyObject *value
         if self.find(tag) == NULL:
             raise KeyError(tag)
         while self.tags[slot] != tag:
             slot = (slot + 1) & mask
-        value = self.values[slot]
         hole = slot
         while True:                          # close the hole: no tombstones
             slot = (slot + 1) & mask
@@ -82,12 +74,7 @@ cdef class TagTable:
                 hole = slot
         self.tags[hole] = 0
         self.count -= 1
-        Py_DECREF(<object>value)
         return 0
-
-    cdef list all(self):
-        cdef uint32_t slot
-        return [<object>self.values[slot] for slot in range(self.capacity) if self.tags[slot]]
 
     # Python face, for tests
     def __getitem__(self, uint32_t tag):

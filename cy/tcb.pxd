@@ -21,6 +21,8 @@ from .user cimport SctpUser
 
 cdef enum:
     RECORD_OVERHEAD = 64         # what a held or unread message costs the receive buffer beside its bytes
+    MOST_CAUSES = 8              # reports in one ERROR (9260-12-01: one small answer for a packet)
+    MOST_CONTROL = 64            # answers waiting to be sent; a peer that never lets them go gets no more
 
 
 cdef class Shared:
@@ -53,10 +55,14 @@ cdef class Tcb(Schedulable):
     cdef readonly bint ended                 # the TCB is deleted: the endpoint no longer knows it
     cdef readonly bint detached              # the user closed; a graceful end goes on behind
 
-    cdef readonly list paths                 # of Path
+    cdef readonly list paths                 # of Path, by Path.index
+    cdef Py_ssize_t given_addresses          # how many of the paths the user named: INITs go round them
+    cdef list local_addresses                # 16 bytes each: announced in INIT and INIT ACK; empty: only the source
     cdef list keys                           # under which the endpoint finds it by address
     cdef Path primary
     cdef Path reply_path                     # where the last DATA came from: SACKs go there (6.4)
+    cdef Path packet_path                    # where the packet being processed came from
+    cdef bint packet_reflects_tag            # it carries the peer's own tag (8.5.1: T bit)
     cdef uint32_t error_count                # 8.1, all paths together
     cdef TimerTable timers
     cdef uint32_t retransmissions            # of INIT, COOKIE ECHO, SHUTDOWN or SHUTDOWN ACK in a row
@@ -66,11 +72,13 @@ cdef class Tcb(Schedulable):
     cdef readonly SendQueue send_queue
     cdef readonly Outstanding outstanding
     cdef uint32_t peer_rwnd
+    cdef bint probe_outstanding              # the one chunk in flight went out against a shut window
     cdef bint probing                        # one chunk may go although the window is shut
     cdef bint sack_since_t3                  # the peer lives: it acknowledged something since T3 last expired
     cdef bint fast_retransmit_now            # 7.2.4 rule 3: one packet of marked chunks, whatever cwnd says
     cdef bint timeout_retransmit_now         # 6.3.3 rule E3: one packet of the earliest chunks
     cdef list control                        # encoded control chunks that wait for the next packet
+    cdef bint heartbeats_due                 # some path has chunks of its own to send
     cdef bytes cookie_echo                   # kept for retransmission in COOKIE-ECHOED
     cdef bytes init_chunk
     cdef bint cookie_echo_due
@@ -98,6 +106,7 @@ cdef class Tcb(Schedulable):
 
     cdef uint32_t a_rwnd(self) noexcept
     cdef bint receive_buffer_full(self) noexcept
+    cdef bint receive_buffer_overrun(self) noexcept
     cdef Path path_of(self, const Address *address)
     cdef int64_t deadline(self) noexcept
     cdef int reschedule(self) except -1

@@ -30,6 +30,8 @@ cdef class Tcb(Schedulable):
     def __init__(self):
         self.state = CLOSED
         self.paths = []
+        self.local_addresses = []
+        self.given_addresses = 1
         self.keys = []
         self.control = []
         self.causes = []
@@ -54,6 +56,11 @@ cdef class Tcb(Schedulable):
                                  + self.unread_records)
         return (bytes_used >= self.parameters.receive_buffer
                 or bytes_used + RECORD_OVERHEAD * records >= 4 * <uint64_t>self.parameters.receive_buffer)
+
+    cdef bint receive_buffer_overrun(self) noexcept:
+        # Data below the highest TSN is taken although the buffer is full (6.2), since it lets the rest go on.
+        # Whoever keeps to a_rwnd needs little of that.
+        return self.reassembly.bytes_held + self.unread_bytes >= 2 * <uint64_t>self.parameters.receive_buffer
 
     cdef Path path_of(self, const Address *address):
         """The path to this address of the peer, or None."""

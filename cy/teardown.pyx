@@ -7,9 +7,9 @@ from .chunks cimport make_abort, make_chunk, make_shutdown
 from .emit cimport emit_on
 from .path cimport Path
 from .proto cimport (
-    CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, ESTABLISHED,
-    SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
-    SHUTDOWN_SENT,
+    CAUSE_NONE, CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DATA_U, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED,
+    FLAG_T, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
+    SHUTDOWN_SENT, STALE_COOKIE, USER_INITIATED_ABORT,
 )
 from .tcb cimport Tcb
 from .timers cimport TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
@@ -19,6 +19,8 @@ from .wire cimport CURSOR_ITEM, ChunkView, Cursor, TlvView, next_tlv
 cdef int ECONNREFUSED = errno.ECONNREFUSED
 cdef int ECONNRESET = errno.ECONNRESET
 cdef int ETIMEDOUT = errno.ETIMEDOUT
+cdef enum:
+    MOST_UNREAD = 1000           # records of a user who does not read; then reports of the peer are lost
 cdef bytes SHUTDOWN_ACK_CHUNK = make_chunk(SHUTDOWN_ACK, 0, b"")
 cdef bytes SHUTDOWN_COMPLETE_CHUNK = make_chunk(SHUTDOWN_COMPLETE, 0, b"")
 
@@ -28,6 +30,17 @@ cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1:
     if t.user is not None and not t.detached:
         t.user.notify(SN_ASSOC_CHANGE, t, (change, error_code, t.outbound_streams, t.inbound_streams,
                                            t.assoc_id, info))
+    return 0
+
+
+cdef int tell_send_failed(Tcb t, int error, tuple message) except -1:
+    """A message that never got a TSN could not be sent: both forms of the event (RFC 6458 sections 6.1.4, 6.1.11)."""
+    cdef tuple fields
+    if t.user is not None and not t.detached:
+        fields = (0, error, (message[0], 1 if message[1] & DATA_U else 0, message[2], message[3]), t.assoc_id,
+                  message[4])
+        t.user.notify(SN_SEND_FAILED, t, fields)
+        t.user.notify(SN_SEND_FAILED_EVENT, t, fields)
     return 0
 
 
@@ -127,7 +140,6 @@ cdef int answer_data_in_shutdown_sent(Tcb t, int64_t now) except -1:
 cdef int on_t2(Tcb t, int64_t now) except -1:
     """T2-shutdown expired: SHUTDOWN or SHUTDOWN ACK again, up to Association.Max.Retrans times."""
     t.retransmissions += 1
-    t.primary.error_count += 1
     if t.retransmissions > t.parameters.association_max_retrans:
         return delete_tcb(t, ETIMEDOUT, COMM_LOST)
     t.back_off = min(2 * t.back_off, t.parameters.rto_max)
@@ -190,8 +202,10 @@ cdef int on_abort(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     cursor.end = chunk.value + chunk.value_length
     if next_tlv(&cursor, &cause) == CURSOR_ITEM:
         t.cause_code = cause.type
-    return delete_tcb(t, ECONNREFUSED if setting_up else ECONNRESET,
-                      CANT_STR_ASSOC if setting_up else COMM_LOST)
+    if t.state == SHUTDOWN_ACK_SENT and chunk.flags & FLAG_T:
+        # The peer has no TCB any more: it had our SHUTDOWN ACK, and only its SHUTDOWN COMPLETE was lost.
+        return delete_tcb(t, 0, SHUTDOWN_COMP)
+    return delete_tcb(t, ECONNREFUSED if setting_up else ECONNRESET, CANT_STR_ASSOC if setting_up else COMM_LOST)
 
 
 cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1:
@@ -205,7 +219,7 @@ cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         result = next_tlv(&cursor, &cause)
         if result != CURSOR_ITEM:
             break
-        if t.user is not None and not t.detached:
+        if t.user is not None and not t.detached and t.user.receive_queue.count < MOST_UNREAD:
             t.user.notify(SN_REMOTE_ERROR, t, (cause.type, t.assoc_id,
                                                (<const char *>cause.start)[:cause.length]))
     if result < 0:

@@ -1,23 +1,23 @@
 """DATA and SACK received, T3-rtx, and when to acknowledge (RFC 9260 sections 6.2, 6.3 and 7.2)."""
 import errno
 
-from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, UINT32_MAX, int64_t, uint32_t, uint64_t
 
 from .chunks cimport (
     DataView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_sack, make_tlv,
 )
 from .outstanding cimport SACK_LIES, SACK_OLD, Flight
-from .path cimport Path
-from .pathmgmt cimport clear_errors, count_error
+from .path cimport PATH_UNCONFIRMED, Path
+from .pathmgmt cimport RECEIVED_SACK, clear_errors, count_error, other_path
 from .proto cimport (
     DATA_I, DROP_DUPLICATE_DATA, DROP_MALFORMED_CHUNK, DROP_OLD_SACK, DROP_OUTSIDE_WINDOW,
     PROTOCOL_VIOLATION, SHUTDOWN_SENT,
 )
 from .reasm cimport REASSEMBLY_DELIVERED, REASSEMBLY_VIOLATION
 from .recvq cimport ReceiveQueue
-from .rto cimport rto_back_off, rto_sample
+from .rto cimport rto_back_off, rto_restore, rto_sample
 from .serial cimport tsn_lt, tsn_t
-from .tcb cimport Tcb
+from .tcb cimport MOST_CAUSES, Tcb
 from .teardown cimport SN_SENDER_DRY_EVENT, abort_association, answer_data_in_shutdown_sent, continue_shutdown
 from .timers cimport TIMER_SACK
 from .tsnmap cimport TSN_DUPLICATE, TSN_NEW
@@ -26,8 +26,6 @@ from .wire cimport ChunkView
 
 cdef int ECONNABORTED = errno.ECONNABORTED
 
-cdef enum:
-    MOST_CAUSES = 8              # reports in one ERROR (9260-12-01)
 
 
 cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
@@ -43,9 +41,10 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         return abort_association(t, [cause_no_user_data(data.tsn)], ECONNABORTED)
     t.data_chunks_in += 1
     t.packet_has_data = True
+    t.reply_path = t.packet_path             # 9260-6.4-02
     if data.flags & DATA_I or t.tsn_map.has_gaps():
         t.sack_due = True                    # 9260-6.2-07, 6.7-01
-    if t.receive_buffer_full() and tsn_lt(t.tsn_map.highest_tsn, data.tsn):
+    if t.receive_buffer_full() and (tsn_lt(t.tsn_map.highest_tsn, data.tsn) or t.receive_buffer_overrun()):
         t.drop(DROP_OUTSIDE_WINDOW)          # 9260-6.2-02
         t.sack_due = True
         return 0
@@ -131,7 +130,8 @@ cdef int take_cumulative_ack(Tcb t, tsn_t cumulative_tsn_ack, int64_t now) excep
     """The ack of a SHUTDOWN: it has no gap blocks, which is not reneging (9260-3.3.8-02)."""
     cdef SackView sack
     sack.cumulative_tsn_ack = cumulative_tsn_ack
-    sack.a_rwnd = 0
+    # It says nothing of the window, so that is as it was: what is acknowledged now leaves it (6.2.1).
+    sack.a_rwnd = <uint32_t>min(t.peer_rwnd + t.outstanding.data_bytes, <uint64_t>UINT32_MAX)
     sack.gap_count = sack.duplicate_count = 0
     sack.gaps = sack.duplicates = NULL
     return apply_sack(t, &sack, False, now)
@@ -152,11 +152,12 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
     advanced = t.outstanding.cumulative_tsn_ack != ack_point
     t.sack_since_t3 = True
     update_paths(t, was_fast_recovery, now)
-    if is_sack:
-        if sack.gap_count and t.outstanding.count_misses(sack, advanced):
-            lose(t, now)
-        t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
-                       if sack.a_rwnd > t.outstanding.data_bytes else 0)
+    if sack.gap_count and t.outstanding.count_misses(sack, advanced):
+        lose(t, now)
+    t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
+                   if sack.a_rwnd > t.outstanding.data_bytes else 0)
+    if t.probe_outstanding and t.peer_rwnd:
+        recover_probe(t)
     if t.writer_waiting and t.send_queue.bytes_charged <= t.parameters.send_buffer // 2:
         t.writer_waiting = False
         if t.user is not None:
@@ -168,6 +169,19 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
     return 0
 
 
+cdef int recover_probe(Tcb t) except -1:
+    """The window reopened and did not take the probe: it goes again at once, not after its backed-off T3."""
+    cdef Path path
+    t.probe_outstanding = False
+    for path in t.paths:
+        if t.outstanding.mark_path(path.index, path.index):
+            path.stop_t3()
+            rto_restore(&path.rto, t.parameters)
+    t.timeout_retransmit_now = True
+    t.want_transmit()
+    return 0
+
+
 cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
     """Round trips, windows, counters and T3-rtx of each path, by what the SACK did to its flight."""
     cdef Path path
@@ -175,11 +189,14 @@ cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
     for path in t.paths:
         flight = &t.outstanding.flights[path.index]
         if flight.newly_acked:
+            path.after_timeout = False
+            t.probe_outstanding = False
             if flight.rtt == 0:
                 rto_sample(&path.rto, now - flight.timed_at, t.parameters)
             # 9260-7.2.4-05: growth before the loss that the same SACK may report
             path.cc.on_acknowledged(flight.newly_acked, flight.bytes_before, flight.bytes, was_fast_recovery)
-            clear_errors(t, path)
+            if path.state != PATH_UNCONFIRMED:
+                clear_errors(t, path, RECEIVED_SACK)
         if flight.bytes == 0:
             path.stop_t3()                   # 6.3.2, R2
         elif flight.lowest_acked or path.t3_deadline == INT64_MAX:
@@ -189,9 +206,12 @@ cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
 
 cdef int lose(Tcb t, int64_t now) except -1:
     """Fast retransmit (7.2.4): chunks were just marked by their third miss report."""
+    cdef Path path
     if t.outstanding.fast_recovery:
         return 0
-    t.primary.cc.on_loss()
+    for path in t.paths:
+        if t.outstanding.flights[path.index].lost:
+            path.cc.on_loss()
     t.outstanding.fast_recovery = True
     t.outstanding.fast_recovery_exit = t.outstanding.next_tsn - 1
     t.fast_retransmit_now = True
@@ -208,14 +228,16 @@ cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
             t.probing = True
             t.want_transmit()
         return 0
-    path.cc.on_timeout()
+    if not t.probe_outstanding:              # a shut window is no congestion
+        path.cc.on_timeout()
+        path.after_timeout = True
     if not (t.peer_rwnd == 0 and t.sack_since_t3):       # 9260-6.1-03: a probe that is answered is no error
         count_error(t, path)
         if t.ended:
             return 0
     t.sack_since_t3 = False
     in_flight = t.outstanding.data_bytes
-    t.outstanding.mark_path(path.index)
+    t.outstanding.mark_path(path.index, other_path(t, path).index)       # 9260-6.4-03
     t.peer_rwnd += <uint32_t>(in_flight - t.outstanding.data_bytes)      # 9260-6.2.1-01
     t.outstanding.fast_recovery = False
     t.timeout_retransmit_now = True

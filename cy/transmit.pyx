@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset
 from .chunks cimport put_data_header
 from .crc32c cimport seal_packet
 from .outstanding cimport Flight, OutChunk, Outstanding
-from .path cimport Path
+from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path
 from .proto cimport (
     COOKIE_ECHOED, DATA_B, DATA_E, DATA_I, DATA_U, ESTABLISHED, SACK, SHUTDOWN_PENDING,
     SHUTDOWN_RECEIVED,
@@ -19,37 +19,106 @@ from .wire cimport COMMON_HEADER, DATA_HEADER, put16, put32
 
 cdef enum:
     SACK_HEADER = 16
+    MOST_OUTSTANDING = 65535     # gap blocks reach no further, and SSNs stay unambiguous (9260-6.1-10)
     LEAST_FRAGMENT = 512         # no smaller piece of a message is cut off just to fill a packet
 
 
 cdef int transmit(Tcb t, int64_t now) except -1:
     """Write as many packets as there is cause and leave for; 1 if the outbox is full and more waits."""
-    cdef Path path = t.primary
-    cdef Flight *flight
+    cdef Path path, last = None
     cdef uint8_t *packet
-    cdef uint32_t length, limit, burst
+    cdef uint32_t length, limit = 0
     if t.ended or t.state < COOKIE_ECHOED:
         return 0
-    flight = &t.outstanding.flights[path.index]
-    limit = path.cc.cwnd
-    if t.parameters.max_burst:               # rule D: as if cwnd were smaller, for this sending
-        burst = flight.bytes + t.parameters.max_burst * path.cc.pmdcs
-        if burst < limit:
-            limit = burst
-    while True:
-        if t.state == COOKIE_ECHOED and not t.cookie_echo_due:
-            break                            # 9260-5.1-04: nothing else until COOKIE ACK
+    if t.heartbeats_due and t.state != COOKIE_ECHOED and send_path_control(t):
+        t.want_transmit()
+        return 1
+    while t.state != COOKIE_ECHOED or t.cookie_echo_due:     # 9260-5.1-04: nothing else until COOKIE ACK
+        path = next_path(t)
+        if path is not last:
+            limit = burst_limit(t, path)
+            last = path
         packet = t.shared.outbox.reserve(path.pmtu)
         if packet == NULL:
             t.want_transmit()
             t.reschedule()
             return 1
-        length = fill_packet(t, path, flight, packet, limit, now)
+        length = fill_packet(t, path, packet, limit, now)
         if length == COMMON_HEADER:
             break
         send_packet(t, path, packet, length)
     t.reschedule()
     return 0
+
+
+cdef Path next_path(Tcb t):
+    """Where the next packet goes: answers to where the question came from (6.4), then DATA."""
+    if t.cookie_echo_due:
+        return t.primary
+    if t.control or t.sack_due:
+        return answer_path(t)
+    return data_path(t)
+
+
+cdef Path answer_path(Tcb t):
+    """SACK and control chunks go to the source of what they answer, if it is confirmed (9260-6.4-02)."""
+    return t.reply_path if t.reply_path.state == PATH_ACTIVE else new_data_path(t)
+
+
+cdef Path data_path(Tcb t):
+    """The path of the next DATA packet: that of the earliest chunk to be sent again, else that of new data."""
+    cdef OutChunk *chunk
+    cdef Path path
+    cdef tsn_t tsn
+    if t.outstanding.marked:
+        chunk = t.outstanding.next_marked(&tsn)
+        path = t.paths[chunk.path]
+        if path.state == PATH_ACTIVE:
+            return path
+    return new_data_path(t)
+
+
+cdef Path new_data_path(Tcb t):
+    """The primary path while it works, else another that does (9260-6.4-01, 6.4-05, 8.2-03).
+
+    With none (the dormant state) the confirmed path with the fewest errors; that changes nothing of it.
+    """
+    cdef Path path, best
+    if t.primary.state == PATH_ACTIVE:
+        return t.primary
+    best = t.primary
+    for path in t.paths:
+        if path.state == PATH_ACTIVE:
+            return path
+        if path.state != PATH_UNCONFIRMED and path.error_count < best.error_count:
+            best = path
+    return best
+
+
+cdef uint32_t burst_limit(Tcb t, Path path) noexcept:
+    """Rule D: Max.Burst acts as a smaller cwnd, for this sending only."""
+    cdef uint32_t burst
+    if t.parameters.max_burst == 0:
+        return path.cc.cwnd
+    burst = t.outstanding.flights[path.index].bytes + t.parameters.max_burst * path.cc.pmdcs
+    return min(path.cc.cwnd, burst)
+
+
+cdef bint send_path_control(Tcb t) except -1:
+    """HEARTBEAT and HEARTBEAT ACK go on their own path and no other; True if the outbox has no room."""
+    cdef Path path
+    cdef uint8_t *packet
+    cdef uint32_t length
+    for path in t.paths:
+        while path.control:
+            packet = t.shared.outbox.reserve(path.pmtu)
+            if packet == NULL:
+                return True
+            length = put_control(t, path, path.control, packet)
+            if length > COMMON_HEADER:
+                send_packet(t, path, packet, length)
+    t.heartbeats_due = False
+    return False
 
 
 cdef int send_packet(Tcb t, Path path, uint8_t *packet, uint32_t length) except -1:
@@ -64,16 +133,24 @@ cdef int send_packet(Tcb t, Path path, uint8_t *packet, uint32_t length) except 
     return 0
 
 
-cdef uint32_t fill_packet(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_t limit,
-                          int64_t now) except 0:
+cdef uint32_t fill_packet(Tcb t, Path path, uint8_t *packet, uint32_t limit, int64_t now) except 0:
     """Bundle one packet: control chunks first, then a SACK, then DATA; its length (12: nothing to send)."""
     cdef uint32_t position = COMMON_HEADER, before
-    cdef bint data
-    if t.cookie_echo_due or t.control:
-        position = put_control(t, packet, path.pmtu)
-    data = data_may_go(t, flight, limit)
-    if t.sack_due or (t.packets_to_acknowledge and (data or position > COMMON_HEADER)):
-        if t.state != COOKIE_ECHOED and path.pmtu - position >= SACK_HEADER:
+    cdef Flight *flight = &t.outstanding.flights[path.index]
+    cdef bint data, answers
+    if t.cookie_echo_due:
+        position = put_cookie_echo(t, packet, path.pmtu)
+    answers = t.sack_due or t.control or t.packets_to_acknowledge
+    if answers and t.state != COOKIE_ECHOED:
+        answers = path is answer_path(t)
+    if answers and t.control:
+        position = put_control(t, path, t.control, packet, position)
+    if position >= path.pmtu:
+        return position
+    data = data_may_go(t, path, flight, limit)
+    if answers and t.state != COOKIE_ECHOED and (
+            t.sack_due or (t.packets_to_acknowledge and (data or position > COMMON_HEADER))):
+        if path.pmtu - position >= SACK_HEADER:
             position = put_sack(t, packet, position, path.pmtu)
     before = position
     if data:
@@ -85,42 +162,42 @@ cdef uint32_t fill_packet(Tcb t, Path path, Flight *flight, uint8_t *packet, uin
     return position
 
 
-cdef uint32_t put_control(Tcb t, uint8_t *packet, uint32_t pmtu) except 0:
-    """Control chunks that wait, COOKIE ECHO before all (9260-3.2.2-04)."""
-    cdef uint32_t position = COMMON_HEADER, size
+cdef uint32_t put_cookie_echo(Tcb t, uint8_t *packet, uint32_t pmtu) except 0:
+    """COOKIE ECHO is the first chunk of its packet (9260-3.2.2-04)."""
+    cdef uint32_t size = <uint32_t>PyBytes_GET_SIZE(t.cookie_echo)
+    t.cookie_echo_due = False
+    if COMMON_HEADER + size > pmtu:
+        return put_oversized(t, packet, t.cookie_echo)
+    memcpy(packet + COMMON_HEADER, PyBytes_AS_STRING(t.cookie_echo), size)
+    return COMMON_HEADER + size
+
+
+cdef uint32_t put_control(Tcb t, Path path, list chunks, uint8_t *packet, uint32_t position=COMMON_HEADER) except 0:
+    """Control chunks that wait, as many as fit; those written leave the list."""
+    cdef uint32_t size
     cdef bytes chunk
     cdef Py_ssize_t taken = 0
-    if t.cookie_echo_due:
-        t.cookie_echo_due = False
-        size = <uint32_t>PyBytes_GET_SIZE(t.cookie_echo)
-        if position + size > pmtu:           # a cookie greater than a packet: the IP layer has to cut it
-            send_oversized(t, t.cookie_echo)
-        else:
-            memcpy(packet + position, PyBytes_AS_STRING(t.cookie_echo), size)
-            position += size
-    for chunk in t.control:
+    for chunk in chunks:
         size = <uint32_t>PyBytes_GET_SIZE(chunk)
-        if position + size > pmtu:
-            if position == COMMON_HEADER:    # too great for any packet of this path
-                send_oversized(t, chunk)
+        if position + size > path.pmtu:
+            if position == COMMON_HEADER:
+                position = put_oversized(t, packet, chunk)
                 taken += 1
-                continue
             break
         memcpy(packet + position, PyBytes_AS_STRING(chunk), size)
         position += size
         taken += 1
-    if taken:
-        del t.control[:taken]
+    del chunks[:taken]
     return position
 
 
-cdef int send_oversized(Tcb t, bytes chunk) except -1:
+cdef uint32_t put_oversized(Tcb t, uint8_t *packet, bytes chunk) except 0:
+    """A chunk greater than the path's packets, alone: the IP layer has to cut it.  Lost if there is no room."""
     cdef uint32_t length = COMMON_HEADER + <uint32_t>PyBytes_GET_SIZE(chunk)
-    cdef uint8_t *packet = t.shared.outbox.reserve(length)
-    if packet != NULL:
-        memcpy(packet + COMMON_HEADER, PyBytes_AS_STRING(chunk), length - COMMON_HEADER)
-        send_packet(t, t.primary, packet, length)
-    return 0
+    if t.shared.outbox.reserve(length) == NULL:
+        return COMMON_HEADER
+    memcpy(packet + COMMON_HEADER, PyBytes_AS_STRING(chunk), length - COMMON_HEADER)
+    return length
 
 
 cdef uint32_t put_sack(Tcb t, uint8_t *packet, uint32_t position, uint32_t pmtu) except 0:
@@ -148,16 +225,18 @@ cdef uint32_t put_sack(Tcb t, uint8_t *packet, uint32_t position, uint32_t pmtu)
     return position + length
 
 
-cdef bint data_may_go(Tcb t, Flight *flight, uint32_t limit) noexcept:
+cdef bint data_may_go(Tcb t, Path path, Flight *flight, uint32_t limit):
     """Whether state and windows admit a DATA chunk now; the size of the next one is put_data's concern."""
     if not t.outstanding.marked and t.send_queue.first == NULL:
         return False
     if t.state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, COOKIE_ECHOED):
         return False                         # 9260-6-01
+    if path is not data_path(t):
+        return False
     if t.outstanding.marked and (t.fast_retransmit_now or t.timeout_retransmit_now):
         return True
-    if t.primary.cc.cwnd <= t.primary.cc.pmdcs and flight.bytes:
-        return False                         # 9260-7.2.1-02: one packet after a T3 expiry
+    if path.after_timeout and flight.bytes:
+        return False                         # 9260-7.2.1-02: one packet until something is acknowledged
     return flight.bytes < limit
 
 
@@ -170,6 +249,8 @@ cdef uint32_t put_data(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32
         if t.outstanding.marked:
             return position
     t.fast_retransmit_now = t.timeout_retransmit_now = False
+    if path is not new_data_path(t):
+        return position
     return put_new(t, path, flight, packet, position, limit, position != start, now)
 
 
@@ -184,6 +265,8 @@ cdef uint32_t put_marked(Tcb t, Path path, Flight *flight, uint8_t *packet, uint
         chunk = outstanding.next_marked(&tsn)
         if chunk == NULL or position + DATA_HEADER + pad4(chunk.length) > path.pmtu:
             break
+        if chunk.path != path.index and path is not data_path(t):
+            break                            # it goes elsewhere
         if not whatever and flight.bytes >= limit:
             break
         position = put_chunk(t, chunk, tsn, packet, position)
@@ -205,9 +288,11 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
     cdef uint32_t room, remaining, size, greatest = path.cc.pmdcs - DATA_HEADER
     cdef uint8_t flags
     cdef tsn_t tsn
+    if flight.bytes == 0 and path.last_sent and now - path.last_sent > path.rto.rto:
+        path.cc.on_idle((now - path.last_sent) // path.rto.rto)
     while True:
         message = queue.first
-        if message == NULL or flight.bytes >= limit:
+        if message == NULL or flight.bytes >= limit or outstanding.count() >= MOST_OUTSTANDING:
             break
         room = path.pmtu - position
         if room < DATA_HEADER + 4:
@@ -229,6 +314,7 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
             if outstanding.count() == 0 and path.t3_deadline == INT64_MAX:
                 path.start_t3(now)
             break
+        t.probe_outstanding = size > t.peer_rwnd
         t.probing = False
         flags = message.flags
         if message.taken == 0:

@@ -19,6 +19,10 @@ cdef class ReadyList:
                 self.tail = None
         return user
 
+    # Python face, for tests and tools
+    def take(self):
+        return self.pop()
+
 
 cdef class SctpUser:
     """One socket as the core sees it: where its messages, notifications and readiness go."""
@@ -69,3 +73,9 @@ cdef class SctpUser:
         if association is not None and kind == 0:
             association.take_credit(length, True, now)
         return result
+
+    def raise_flags(self, uint32_t flags) -> None:
+        self.signal(flags)
+
+    def push_notification(self, int kind, object association, tuple fields not None) -> None:
+        self.notify(kind, association, fields)

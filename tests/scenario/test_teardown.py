@@ -1,12 +1,15 @@
 """Ending an association: RFC 9260 section 9, over the simulated network."""
 
 import errno
+import gc
 import itertools
 
 import packets
 import pytest
 from net import CLIENT, MILLISECOND, SECOND, SERVER, Link, State, pair, parameters, receiver, sender
 from packets import DATA, SACK, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_COMPLETE
+
+from pysctpsock._cy.association import Association
 
 ASSOC_CHANGE, SHUTDOWN_EVENT = 0x8001, 0x8005
 
@@ -306,3 +309,63 @@ def test_port_is_free_after_the_end():
     p.client.send(b"again")
     assert p.until(lambda: p.server.received == [b"again"])
     p.close()
+
+
+# --- nothing is left behind
+
+
+def living_associations():
+    gc.collect()
+    return sum(isinstance(each, Association) for each in gc.get_objects())
+
+
+def leave_gracefully(p):
+    p.close()
+
+
+def leave_by_abort(p):
+    for side in (p.client, p.server):
+        for _ in range(20):
+            side.send(bytes(3000))
+    p.run_for(1500)
+    p.client.abort()
+    assert p.until(both_ended(p))
+
+
+def leave_unread(p):
+    p.server.reading = False
+    p.client.send(b"nobody reads this")
+    p.run_for(SECOND)
+    p.server.association.close(p.network.now)
+    assert p.until(lambda: p.client.ended and p.server.association.ended)
+
+
+def leave_unaccepted(p):
+    p.listener.accepting = False
+    p.connect(local_port=50_000).send(b"nobody reads this")
+    p.run_for(SECOND)
+    p.listener.listener.close(p.network.now)
+    assert p.until(lambda: p.client.ended)
+
+
+def leave_by_timeout(p):
+    p.client.send(bytes(30_000))
+    p.network.link(CLIENT, SERVER).up = False
+    assert p.until(both_ended(p), limit=10_000 * SECOND)
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        leave_gracefully,
+        leave_by_abort,
+        leave_unread,
+        leave_unaccepted,
+        leave_by_timeout,
+    ],
+)
+def test_ended_associations_are_freed(leave):
+    """Bounded memory: when both the core and the user let go, nothing holds an association."""
+    before = living_associations()
+    leave(pair())
+    assert living_associations() == before

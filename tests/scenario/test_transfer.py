@@ -360,6 +360,31 @@ def test_t3_sends_one_packet_of_the_earliest():
     assert again[0] == first + 1
 
 
+@pytest.mark.parametrize(
+    "size",
+    [
+        100,
+        800,
+        PAYLOAD,
+    ],
+)
+def test_slow_start_after_t3(size):
+    """9260-7.2.1-02, 9260-7.2.1-04: one packet only until an acknowledgement; then cwnd grows again, whatever
+    the size of the messages is, and no packet has to wait for a delayed SACK after the first ones.
+    """
+    p = pair()
+    link = p.network.link(CLIENT, SERVER)
+    link.up = False
+    for i in range(200):
+        p.client.send(i.to_bytes(2, "big") * (size // 2))
+    p.run_for(500 * MILLISECOND)
+    link.up = True
+    assert p.until(lambda: p.server.messages, limit=5 * SECOND)
+    start = p.network.now
+    assert p.until(lambda: len(p.server.messages) == 200)
+    assert p.network.now - start < SECOND
+
+
 def test_gap_acked_data_is_not_sent_again():
     """9260-6.7-02, 9260-6.3.3-02: after T3 only what is missing goes again."""
     s = sender(nodelay=True)
@@ -404,13 +429,12 @@ def test_initial_window():
 def test_slow_start_doubles():
     """9260-7.2.1-04: each acknowledged packet opens two while cwnd is at most ssthresh."""
     p = pair(parameters=parameters(heartbeat_enabled=False), link=Link(delay=50 * MILLISECOND))
-    before = p.client.snapshot().get("cwnd", None)
     for _ in range(60):
         p.client.send(bytes(PAYLOAD))
     start = p.network.now
     assert p.until(lambda: len(p.server.messages) == 60)
     rounds = (p.network.now - start) / (100 * MILLISECOND)
-    assert rounds < 6, f"60 packets took {rounds} round trips from cwnd {before}"
+    assert rounds < 6, f"60 packets took {rounds} round trips"
 
 
 def test_zero_window_stops_the_sender_and_is_probed():
@@ -460,7 +484,6 @@ def test_slow_reader():
     p.run_for(10 * SECOND)
     last = [packets.parse(record.packet) for record in p.network.records if record.source == SERVER][-1]
     assert last[SACK].a_rwnd < 1500
-    assert p.client.snapshot()["state"] is not None
     p.network.records.clear()
     now = p.network.now
     p.server.reading = True

@@ -106,7 +106,7 @@ def test_a_burst_of_a_thousand_packets_fits_the_receive_buffer():
 
 @pytest.mark.skipif(not LINUX, reason="needs 127.0.0.0/8 and UDP_SEGMENT")
 def test_segments_of_a_run_share_one_message():
-    """DESIGN: at most 64 segments and 65,507 bytes a message, of equal size but for a shorter last one."""
+    """At most 64 segments and 65,507 bytes a message, of equal size but for a shorter last one."""
     a, b = open_pair()
     if not a.use_gso:
         pytest.skip("no UDP_SEGMENT here")
@@ -316,7 +316,7 @@ assert a.send_packets(packets[:1]) == 1 and a.lost_by_errno == {errno.ENOBUFS: 1
 """, id="queue-dropped-it"),
 ])
 def test_what_the_kernel_refuses_is_done_without(case):
-    """DESIGN section 7: fall back to sendmmsg, then sendto, as the kernel has it; EAGAIN stops the batch."""
+    """Fall back to sendmmsg, then sendto, as the kernel has it; EAGAIN stops the batch."""
     subprocess.run([sys.executable, "-c", REFUSING + case], check=True, timeout=60)
 
 

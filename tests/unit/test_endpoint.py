@@ -1,0 +1,366 @@
+"""cy/endpoint: RFC 9260 sections 5.1, 6.8, 8.4, 8.5 and 10: look-up, listeners, out of the blue, ICMP."""
+import errno
+import struct
+
+import pytest
+from handmade import (
+    ABORT, COOKIE_ACK, COOKIE_ECHO, DATA, ERROR, HOST, HOST_PORT, INIT, INIT_ACK, PEER, PEER_PORT, SECOND, SHUTDOWN_ACK,
+    SHUTDOWN_COMPLETE, UDP_PORT, Peer, chunks_of, data_chunk, packet, sack_chunk,
+)
+from pysctpsock._cy.chunks import make_chunk, make_init, make_tlv
+from pysctpsock._cy.endpoint import Endpoint, IcmpKind
+from pysctpsock._cy.parameters import ProtocolParameters
+from pysctpsock._cy.user import Ready, SctpUser
+
+NOW = 10 * SECOND
+T = 1                            # the flag of a reflected tag
+
+
+def make_endpoint(**listeners):
+    """An Endpoint with a listener at each address, all on HOST_PORT; and the listeners by name."""
+    endpoint = Endpoint(b"e" * 32)
+    return endpoint, {name: endpoint.listen(SctpUser(endpoint.ready_list), address, HOST_PORT, 2)
+                      for name, address in listeners.items()}
+
+
+def receive(endpoint, data, now=NOW, source=PEER, destination=HOST):
+    endpoint.receive_datagram(data, source, UDP_PORT, destination, 0, now)
+    return [item[0] for item in endpoint.take_packets(now)]
+
+
+def init_chunk(tag=0xABCDEF01, a_rwnd=1 << 20, outbound=10, inbound=10, parameters=b""):
+    return make_init(INIT, tag, a_rwnd, outbound, inbound, 77, parameters)
+
+
+def cookie_of(init_ack):
+    """(cookie, tag to use) of an INIT ACK packet."""
+    kind, _flags, value = chunks_of(init_ack)[0]
+    assert kind == INIT_ACK
+    length = struct.unpack_from(">H", value, 18)[0]
+    return value[20:16 + length], struct.unpack_from(">I", value)[0]
+
+
+def open_passively(endpoint, port=PEER_PORT, destination=HOST, now=NOW, tag=0xABCDEF01):
+    answer, = receive(endpoint, packet(port, HOST_PORT, 0, init_chunk(tag)), now, destination=destination)
+    cookie, own_tag = cookie_of(answer)
+    echo = packet(port, HOST_PORT, own_tag, make_chunk(COOKIE_ECHO, 0, cookie))
+    return receive(endpoint, echo, now, destination=destination), echo, own_tag
+
+
+class TestFirstLook:
+    @pytest.mark.parametrize(("data", "reason"), [
+        (b"", "too_short"),
+        (bytes(15), "too_short"),
+        (packet(1, 2, 3, make_chunk(DATA, 0, b""))[:-1] + b"\xff", "bad_checksum"),
+        (packet(0, 2, 3, make_chunk(COOKIE_ACK, 0, b"")), "port_zero"),
+        (packet(1, 0, 3, make_chunk(COOKIE_ACK, 0, b"")), "port_zero"),
+        (packet(1, 2, 0, make_chunk(DATA, 0, b"")), "tag_zero"),
+        (packet(1, 2, 3, init_chunk()), "tag_zero"),
+        (packet(1, 2, 0, init_chunk(), make_chunk(COOKIE_ACK, 0, b"")), "bundled_alone"),
+        (packet(1, 2, 0, make_chunk(INIT, 0, bytes(8))), "malformed_chunk"),
+        (packet(1, 2, 0, init_chunk(tag=0)), "tag_collision"),
+        (packet(1, 2, 3, make_chunk(COOKIE_ECHO, 0, bytes(128))), "cookie_mac"),
+    ])
+    def test_dropped_in_silence(self, data, reason):
+        """9260-6.8-02, 3.1-02, 8.5-02, 3-01, 3.3.2-03, 5.1.5-01"""
+        endpoint, _ = make_endpoint(any="")
+        assert receive(endpoint, data) == []
+        assert endpoint.drops == {reason: 1}
+
+    @pytest.mark.parametrize(("source", "destination"), [
+        ("224.0.0.1", HOST), ("255.255.255.255", HOST), ("ff02::1", HOST), (PEER, "239.1.2.3"), ("0.0.0.0", HOST),
+    ])
+    def test_not_unicast(self, source, destination):
+        """9260-8.4-01"""
+        endpoint, _ = make_endpoint(any="")
+        assert receive(endpoint, packet(1, HOST_PORT, 0, init_chunk()), NOW, source, destination) == []
+        assert endpoint.drops == {"not_unicast": 1}
+
+
+class TestOutOfTheBlue:
+    """9260-8.4, in its order."""
+
+    @pytest.mark.parametrize("chunks", [
+        [make_chunk(ABORT, 0, b"")],
+        [data_chunk(1), make_chunk(ABORT, T, b"")],
+        [make_chunk(SHUTDOWN_ACK, 0, b""), make_chunk(ABORT, 0, b"")],
+        [make_chunk(SHUTDOWN_COMPLETE, 0, b"")],
+        [make_chunk(COOKIE_ACK, 0, b"")],
+        [make_chunk(ERROR, 0, make_tlv(3, bytes(4)))],
+    ])
+    def test_dropped(self, chunks):
+        """9260-8.4-02, -06, -07"""
+        endpoint, _ = make_endpoint()
+        assert receive(endpoint, packet(1, 2, 3, *chunks)) == []
+        assert endpoint.drops == {"out_of_the_blue": 1}
+
+    @pytest.mark.parametrize("chunks", [
+        [make_chunk(SHUTDOWN_ACK, 0, b"")],
+        [make_chunk(COOKIE_ACK, 0, b""), make_chunk(SHUTDOWN_ACK, 0, b"")],
+    ])
+    def test_shutdown_ack(self, chunks):
+        """9260-8.4-05: SHUTDOWN COMPLETE with the reflected tag and T."""
+        endpoint, _ = make_endpoint()
+        assert receive(endpoint, packet(1, 2, 0x01020304, *chunks)) == [
+            packet(2, 1, 0x01020304, make_chunk(SHUTDOWN_COMPLETE, T, b""))]
+
+    @pytest.mark.parametrize("chunks", [[data_chunk(1)], [sack_chunk(1)], [make_chunk(ERROR, 0, make_tlv(1, bytes(4)))],
+                                        [make_chunk(0xFE, 0, b"")]])
+    def test_anything_else(self, chunks):
+        """9260-8.4-08: ABORT with the reflected tag and T."""
+        endpoint, _ = make_endpoint()
+        assert receive(endpoint, packet(1, 2, 0x01020304, *chunks)) == [
+            packet(2, 1, 0x01020304, make_chunk(ABORT, T, b""))]
+
+    def test_rate(self):
+        """RFC 5062: strangers get a thousand answers a second, and no more."""
+        endpoint, _ = make_endpoint()
+        data = packet(1, 2, 3, data_chunk(1))
+        assert sum(len(receive(endpoint, data)) for _ in range(1100)) == 1000
+        assert endpoint.drops["rate_limited"] == 100
+        assert sum(len(receive(endpoint, data, NOW + SECOND // 2)) for _ in range(1000)) == 500
+        assert sum(len(receive(endpoint, data, NOW + 60 * SECOND)) for _ in range(1100)) == 1000
+
+    def test_rate_covers_refusals(self):
+        endpoint, _ = make_endpoint()
+        data = packet(1, 2, 0, init_chunk())
+        assert sum(len(receive(endpoint, data)) for _ in range(1100)) == 1000
+
+
+class TestListeners:
+    def test_nobody_listens(self):
+        """9260-8.4-03, 5.1-07: ABORT, its tag is the Initiate Tag, T is 0."""
+        endpoint, _ = make_endpoint()
+        answer, = receive(endpoint, packet(PEER_PORT, HOST_PORT, 0, init_chunk(0x01020304)))
+        assert answer == packet(HOST_PORT, PEER_PORT, 0x01020304, make_chunk(ABORT, 0, b""))
+
+    @pytest.mark.parametrize(("changes", "cause"), [
+        ({"a_rwnd": 1499}, 13), ({"outbound": 0}, 7), ({"inbound": 0}, 7),
+        ({"parameters": make_tlv(11, b"host\0")}, 5),
+    ])
+    def test_refused(self, changes, cause):
+        """9260-3.3.2-04, -07"""
+        endpoint, _ = make_endpoint(any="")
+        answer, = receive(endpoint, packet(PEER_PORT, HOST_PORT, 0, init_chunk(0x01020304, **changes)))
+        assert answer[4:8] == bytes([1, 2, 3, 4])
+        (kind, flags, value), = chunks_of(answer)
+        assert (kind, flags, value[0] << 8 | value[1]) == (ABORT, 0, cause)
+
+    def test_the_one_at_the_address_comes_first(self):
+        endpoint, listeners = make_endpoint(any="", here=HOST)
+        open_passively(endpoint)
+        open_passively(endpoint, destination="10.0.0.9", port=6000)
+        assert len(listeners["here"].pending) == len(listeners["any"].pending) == 1
+        assert listeners["here"].accept().local_host == HOST
+
+    def test_no_listener_at_this_address(self):
+        endpoint, _ = make_endpoint(here=HOST)
+        answer, = receive(endpoint, packet(PEER_PORT, HOST_PORT, 0, init_chunk()), destination="10.0.0.9")
+        assert chunks_of(answer)[0][0] == ABORT
+
+    @pytest.mark.parametrize("port", [0, -1, 65536])
+    def test_ports(self, port):
+        """9260-3.1-02"""
+        endpoint = Endpoint(b"e" * 32)
+        user = SctpUser(endpoint.ready_list)
+        with pytest.raises(ValueError):
+            endpoint.listen(user, "", port, 5)
+        with pytest.raises(ValueError):
+            endpoint.connect(user, HOST, HOST_PORT, PEER, port, UDP_PORT, 0, None, NOW)
+        with pytest.raises(ValueError):
+            endpoint.connect(user, HOST, port, PEER, PEER_PORT, UDP_PORT, 0, None, NOW)
+        assert endpoint.association_count == 0
+
+    def test_init_leaves_no_state(self):
+        """9260-5.1-03, 9260-4-03"""
+        endpoint, _ = make_endpoint(any="")
+        memory = endpoint.memory()
+        for port in range(1, 200):
+            assert len(receive(endpoint, packet(port, HOST_PORT, 0, init_chunk()))) == 1
+        assert endpoint.association_count == 0
+        assert endpoint.memory() == memory
+        assert endpoint.deadline() is None
+
+    def test_backlog(self):
+        """As Linux: backlog + 1 may wait; a COOKIE ECHO beyond that is refused as the INIT is."""
+        endpoint, listeners = make_endpoint(any="")
+        late = packet(9, HOST_PORT, 0, init_chunk())
+        cookie, own_tag = cookie_of(receive(endpoint, late)[0])
+        for port in range(1, 4):
+            open_passively(endpoint, port)
+        echo = packet(9, HOST_PORT, own_tag, make_chunk(COOKIE_ECHO, 0, cookie))
+        assert chunks_of(receive(endpoint, late)[0])[0][0] == ABORT
+        assert chunks_of(receive(endpoint, echo)[0])[0][0] == ABORT
+        assert endpoint.drops["backlog"] == 2
+        listeners["any"].accept()
+        assert chunks_of(receive(endpoint, echo)[0])[0][0] == COOKIE_ACK
+
+    def test_close_aborts_whom_nobody_accepted(self):
+        endpoint, listeners = make_endpoint(any="")
+        open_passively(endpoint)
+        listeners["any"].close(NOW)
+        assert chunks_of(endpoint.take_packets(NOW)[0][0])[0][0] == ABORT
+        assert endpoint.association_count == 0
+        listeners["any"].close(NOW)          # again is no matter
+        assert chunks_of(receive(endpoint, packet(1, HOST_PORT, 0, init_chunk()))[0])[0][0] == ABORT
+
+
+class TestCookieEcho:
+    def test_ports_tag_and_address_must_match(self):
+        """9260-5.1.5-02"""
+        endpoint, _ = make_endpoint(any="")
+        cookie, own_tag = cookie_of(receive(endpoint, packet(PEER_PORT, HOST_PORT, 0, init_chunk()))[0])
+        echo = make_chunk(COOKIE_ECHO, 0, cookie)
+        for source_port, port, tag, source in [
+            (PEER_PORT + 1, HOST_PORT, own_tag, PEER), (PEER_PORT, HOST_PORT + 1, own_tag, PEER),
+            (PEER_PORT, HOST_PORT, own_tag ^ 1, PEER), (PEER_PORT, HOST_PORT, own_tag, "10.0.0.3"),
+        ]:
+            assert receive(endpoint, packet(source_port, port, tag, echo), source=source) == []
+        assert endpoint.drops == {"cookie_mismatch": 4}
+        assert len(receive(endpoint, packet(PEER_PORT, HOST_PORT, own_tag, echo))) == 1
+
+    def test_stale(self):
+        """9260-5.1.5-03: the staleness is told in microseconds."""
+        endpoint, _ = make_endpoint(any="")
+        cookie, own_tag = cookie_of(receive(endpoint, packet(PEER_PORT, HOST_PORT, 0, init_chunk(5)))[0])
+        echo = packet(PEER_PORT, HOST_PORT, own_tag, make_chunk(COOKIE_ECHO, 0, cookie))
+        answer, = receive(endpoint, echo, NOW + 60 * SECOND + 1234)
+        assert answer == packet(HOST_PORT, PEER_PORT, 5, make_chunk(ERROR, 0, make_tlv(3, struct.pack(">I", 1234))))
+        assert endpoint.association_count == 0
+
+    def test_what_is_bundled_behind_is_taken(self):
+        """9260-5.1.5-04: COOKIE ACK first in its packet, and a SACK at once."""
+        endpoint, listeners = make_endpoint(any="")
+        cookie, own_tag = cookie_of(receive(endpoint, packet(PEER_PORT, HOST_PORT, 0, init_chunk()))[0])
+        answer, = receive(endpoint, packet(PEER_PORT, HOST_PORT, own_tag, make_chunk(COOKIE_ECHO, 0, cookie),
+                                           data_chunk(77, b"early")))
+        assert [chunk[0] for chunk in chunks_of(answer)] == [COOKIE_ACK, 3]
+        assert listeners["any"].accept().user.read(NOW)[1] == b"early"
+
+    def test_duplicate_is_answered_again(self):
+        """9260-5.2.4-08: action D; also when the cookie is stale by now (5.2.4-02)."""
+        endpoint, listeners = make_endpoint(any="")
+        _, echo, _ = open_passively(endpoint)
+        for now in (NOW, NOW + 100 * SECOND):
+            answers = receive(endpoint, echo, now)
+            assert chunks_of(answers[0])[0][0] == COOKIE_ACK
+        assert endpoint.association_count == len(listeners["any"].pending) == 1
+
+
+class TestAssociations:
+    def test_ids_from_3(self):
+        """RFC 6458 section 7.2: 0, 1 and 2 have meanings of their own."""
+        endpoint = Endpoint(b"e" * 32)
+        user = SctpUser(endpoint.ready_list)
+        ids = [endpoint.connect(user, HOST, port, PEER, PEER_PORT, UDP_PORT, 0, None, NOW).assoc_id
+               for port in (1, 2, 65535)]
+        assert ids == [3, 4, 5]
+
+    def test_the_same_addresses_twice(self):
+        peer = Peer()
+        with pytest.raises(OSError) as caught:
+            peer.endpoint.connect(peer.user, HOST, HOST_PORT, PEER, PEER_PORT, UDP_PORT, 0, None, NOW)
+        assert caught.value.errno == errno.EADDRNOTAVAIL
+        assert peer.endpoint.association_count == 1
+
+    def test_found_by_tag_ports_and_address(self):
+        """9260-8.5-01"""
+        peer = Peer().establish()
+        before = peer.association.packets_in
+        peer.send(data_chunk(peer.tsn), tag=peer.association.local_tag ^ 1)
+        assert peer.endpoint.drops == {"bad_tag": 1}
+        receive(peer.endpoint, packet(PEER_PORT + 1, HOST_PORT, peer.association.local_tag, data_chunk(peer.tsn)))
+        receive(peer.endpoint, packet(PEER_PORT, HOST_PORT + 1, peer.association.local_tag, data_chunk(peer.tsn)))
+        receive(peer.endpoint, packet(PEER_PORT, HOST_PORT, peer.association.local_tag, data_chunk(peer.tsn)),
+                source="10.0.0.77")
+        assert peer.association.packets_in == before
+        peer.send(data_chunk(peer.tsn))
+        assert peer.association.packets_in == before + 1
+
+    @pytest.mark.parametrize(("kind", "flags", "own_tag", "ends"), [
+        (ABORT, 0, True, True), (ABORT, T, True, False), (ABORT, T, False, True), (ABORT, 0, False, False),
+        (SHUTDOWN_COMPLETE, 0, True, False), (SHUTDOWN_COMPLETE, T, False, False),   # not in ESTABLISHED
+    ])
+    def test_reflected_tags(self, kind, flags, own_tag, ends):
+        """9260-8.5-03, -04"""
+        peer = Peer().establish()
+        peer.send(make_chunk(kind, flags, b""), tag=peer.association.local_tag if own_tag else peer.tag)
+        assert bool(peer.association.ended) == ends
+        assert peer.take() == []             # 9260-3.3.7-02
+
+    def test_bury(self):
+        """Who has ended is found no more, by tag or by address."""
+        peer = Peer().establish()
+        tag = peer.association.local_tag
+        peer.association.abort(b"", peer.now)
+        peer.take()
+        assert peer.endpoint.association_count == 0
+        assert peer.endpoint.deadline() is None
+        peer.send(data_chunk(peer.tsn), tag=tag)
+        assert peer.take_chunks() == [(ABORT, T, b"")]
+        again = peer.endpoint.connect(peer.user, HOST, HOST_PORT, PEER, PEER_PORT, UDP_PORT, 0, None, peer.now)
+        assert again.assoc_id == 4
+        assert again.local_tag != tag        # 9260-5.3.1-01
+
+    def test_a_dead_one_is_not_revived(self):
+        """A COOKIE ECHO that comes between the user's ABORT and the next turn of the engine."""
+        endpoint, listeners = make_endpoint(any="")
+        _, echo, _ = open_passively(endpoint)
+        association = listeners["any"].accept()
+        association.abort(b"", NOW)
+        receive(endpoint, echo)
+        assert association.ended
+        assert association.snapshot()["state"] == "CLOSED"
+
+
+class TestIcmp:
+    """9260-10; 6951-5-08"""
+
+    def quoted(self, peer, tag, rest=b""):
+        return struct.pack(">HHII", HOST_PORT, PEER_PORT, tag, 0) + rest
+
+    def test_established(self):
+        peer = Peer().establish()
+        for quoted in (self.quoted(peer, peer.tag ^ 1), self.quoted(peer, 0), b"", self.quoted(peer, peer.tag)[:7]):
+            peer.endpoint.receive_icmp_error(quoted, PEER, UDP_PORT, 0, IcmpKind.ICMP_PROTOCOL_UNREACHABLE, peer.now)
+        assert not peer.association.ended
+        assert peer.endpoint.drops == {"icmp": 4}
+        peer.endpoint.receive_icmp_error(self.quoted(peer, peer.tag), PEER, UDP_PORT, 0,
+                                         IcmpKind.ICMP_PROTOCOL_UNREACHABLE, peer.now)
+        assert peer.association.error == errno.ECONNRESET
+
+    @pytest.mark.parametrize(("cut", "ends"), [(None, True), (19, False), (20, True), (12, False)])
+    def test_setting_up(self, cut, ends):
+        """9260-10-02: a quoted INIT has tag 0 and our own Initiate Tag inside."""
+        peer = Peer()
+        init, = peer.take()
+        peer.endpoint.receive_icmp_error(init[:cut], PEER, UDP_PORT, 0, IcmpKind.ICMP_PORT_UNREACHABLE, peer.now)
+        assert bool(peer.association.ended) == ends
+        assert peer.association.error == (errno.ECONNREFUSED if ends else 0)
+
+    @pytest.mark.parametrize("kind", [IcmpKind.ICMP_HOST_UNREACHABLE, IcmpKind.ICMP_TOO_BIG])
+    def test_others_end_nothing(self, kind):
+        peer = Peer().establish()
+        peer.endpoint.receive_icmp_error(self.quoted(peer, peer.tag), PEER, UDP_PORT, 0, kind, peer.now)
+        assert not peer.association.ended
+
+
+def test_ready_list():
+    endpoint, listeners = make_endpoint(any="")
+    open_passively(endpoint)
+    users = dict(endpoint.take_ready())
+    assert users[listeners["any"].user] == Ready.ACCEPTABLE
+    assert users[listeners["any"].accept().user] & Ready.CONNECTED
+    assert endpoint.take_ready() == []
+
+
+def test_parameters_of_the_listener():
+    """An association has its own copy: later changes touch only later associations."""
+    endpoint = Endpoint(b"e" * 32)
+    parameters = ProtocolParameters()
+    listener = endpoint.listen(SctpUser(endpoint.ready_list), "", HOST_PORT, 2, parameters)
+    parameters.outbound_streams = 3
+    open_passively(endpoint)
+    parameters.outbound_streams = 7
+    association = listener.accept()
+    assert association.outbound_streams == association.parameters.outbound_streams == 3
