@@ -27,13 +27,8 @@ class Struct(ctypes.Structure):
     """A C structure with keyword construction, equality, and a repr that shows the fields.
 
     `layout` declares the members; with `packed=True` there is no padding but what is declared.  Where a
-<<<<<<< HEAD
     member is a `sockaddr_storage` an address tuple, or None, may be assigned.  Members whose name begins
     with an underscore are padding.
-=======
-    member is a `sockaddr_storage` an address tuple, or None, may be assigned.  Members whose name begins with
-    an underscore are padding.
->>>>>>> main
     """
 
     tail: bytes = b""  # what follows the fixed part, where C has an open array at the end
