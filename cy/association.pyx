@@ -14,8 +14,8 @@ from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, start
 from .proto cimport (
     ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U, DROP_BAD_TAG, DROP_BUNDLED_ALONE,
     DROP_CHUNK_LENGTH, DROP_MALFORMED_CHUNK, DROP_STALE_ERROR, DROP_UNEXPECTED_CHUNK, DROP_UNKNOWN_CHUNK,
-    ERROR, ESTABLISHED, FLAG_T, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT,
-    SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT, STALE_COOKIE,
+    ERROR, ESTABLISHED, FLAG_T, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK,
+    SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT, STALE_COOKIE,
     UNRECOGNIZED_CHUNK_TYPE, USER_INITIATED_ABORT,
 )
 from .setup cimport on_cookie_ack, on_init_ack, on_stale_cookie, on_t1
@@ -141,7 +141,8 @@ cdef class Association(Tcb):
                 else:
                     self.drop(DROP_UNEXPECTED_CHUNK)
             elif chunk.type == INIT_ACK:
-                if self.state == COOKIE_WAIT and chunk.start == chunks:      # alone (9260-3-01): the endpoint saw to it
+                if self.state == COOKIE_WAIT and chunk.start == chunks:
+                    # alone (9260-3-01): the endpoint saw to it
                     on_init_ack(self, &chunk, route, now)
                 else:
                     self.drop(DROP_UNEXPECTED_CHUNK)     # 9260-5.2.3-01
@@ -157,7 +158,7 @@ cdef class Association(Tcb):
         return 0
 
     cdef bint misplaced(self, const ChunkView *chunk, const uint8_t *chunks) noexcept:
-        """ABORT or SHUTDOWN COMPLETE whose T bit does not fit the packet's tag, or the latter not alone (8.5.1)."""
+        """ABORT or SHUTDOWN COMPLETE whose T bit does not fit the tag, or the latter not alone (8.5.1)."""
         if (chunk.flags & FLAG_T != 0) != self.packet_reflects_tag:
             self.drop(DROP_BAD_TAG)
             return True
@@ -270,7 +271,7 @@ cdef class Association(Tcb):
             self.reschedule()
 
     def paths_changed(self, int64_t now) -> None:
-        """HB.interval, Path.Max.Retrans or the heartbeat switch changed: all paths take them up, from now on."""
+        """HB.interval, Path.Max.Retrans or the heartbeat switch changed: all paths take them up from now."""
         cdef Path path
         for path in self.paths:
             path.heartbeat_enabled = self.parameters.heartbeat_enabled

@@ -95,6 +95,6 @@ cdef class CookieJar:
         return self.seal(cookie)
 
     def open_cookie(self, bytes sealed not None, int64_t now) -> tuple:
-        """(CookieVerdict, StateCookie); the latter means something only if the verdict is not COOKIE_FORGED."""
+        """(CookieVerdict, StateCookie); the latter means nothing if the verdict is COOKIE_FORGED."""
         cdef StateCookie cookie = StateCookie()
         return self.open(sealed, cookie, now), cookie

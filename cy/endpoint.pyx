@@ -27,8 +27,8 @@ from .proto cimport (
     SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, STALE_COOKIE,
 )
 from .setup cimport (
-    ACTION_COLLISION, ACTION_DUPLICATE, ACTION_LATE, ACTION_RESTART, acknowledge_cookie, answer_init,
-    begin_from_cookie, check_init, collide, cookie_action, listed_addresses, make_init_ack, restart, start_association,
+    ACTION_COLLISION, ACTION_DUPLICATE, ACTION_RESTART, acknowledge_cookie, answer_init, begin_from_cookie,
+    check_init, collide, cookie_action, listed_addresses, make_init_ack, restart, start_association,
 )
 from .tcb cimport Shared
 from .teardown cimport CANT_STR_ASSOC, COMM_LOST, delete_tcb
@@ -53,7 +53,10 @@ cdef list DROP_NAMES = [reason.name.removeprefix("DROP_").lower() for reason in 
 
 
 cdef list packed_addresses(hosts):
-    """Host names of one or several addresses as 16 bytes each; wildcards give none.  ValueError as address_from_host."""
+    """Host names of one or several addresses as 16 bytes each; wildcards give none.
+
+    ValueError as address_from_host.
+    """
     cdef Address address
     cdef list packed = []
     for host in [hosts] if isinstance(hosts, str) else hosts:
@@ -344,7 +347,8 @@ cdef class Endpoint:
         association.bytes_in += length
         association.packet_path = association.path_of(&route.remote) or association.primary
         association.packet_reflects_tag = False
-        return association.handle_packet(cursor.position, <uint32_t>(cursor.end - cursor.position), route, now)
+        return association.handle_packet(cursor.position, <uint32_t>(cursor.end - cursor.position), route,
+                                         now)
 
     cdef Association accept_cookie(self, const uint8_t *packet, StateCookie cookie, const Route *route,
                                    int64_t now):
@@ -380,7 +384,7 @@ cdef class Endpoint:
             transmit(association, now)
             return False
         elif action == ACTION_RESTART and self.by_tag.find(cookie.local_tag) != NULL:
-            self.drop(DROP_TAG_COLLISION)    # another association got that tag meanwhile; the peer begins anew
+            self.drop(DROP_TAG_COLLISION)    # another association has that tag now; the peer begins anew
             return False
         elif action == ACTION_RESTART:
             self.by_tag.remove(association.local_tag)

@@ -73,7 +73,8 @@ cdef class Outstanding:
     cdef uint32_t count_misses(self, const SackView *sack, bint advanced) noexcept nogil  # how many it marks
     cdef OutChunk *next_marked(self, tsn_t *tsn) noexcept nogil
     cdef void sent_again(self, OutChunk *chunk, tsn_t tsn, uint8_t path) noexcept nogil
-    cdef uint32_t mark_path(self, int path, int target) noexcept nogil   # T3-rtx: all in flight on it are lost, to go to `target`; how many
+    # T3-rtx: all in flight on the path are lost and go to `target`; how many
+    cdef uint32_t mark_path(self, int path, int target) noexcept nogil
     cdef void clear(self, SendQueue queue) noexcept
 
     # within the module

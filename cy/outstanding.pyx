@@ -330,7 +330,8 @@ cdef class Outstanding:
     def send_new(self, SendQueue queue not None, int length, uint8_t path=0, int64_t now=0) -> int:
         """Give the next TSN to `length` bytes of the first message of `queue`; returns the TSN."""
         cdef Message *message = queue.first
-        if message == NULL or not 0 < length <= <int>(message.length - message.taken) or path >= self.flight_count:
+        if (message == NULL or not 0 < length <= <int>(message.length - message.taken)
+                or path >= self.flight_count):
             raise ValueError("no such bytes or path")
         self.append(message, message.taken, <uint16_t>length, message.flags, path, now)
         queue.take(length)
@@ -345,8 +346,9 @@ cdef class Outstanding:
         self.sent_again(chunk, tsn, path)
         return tsn
 
-    def take_sack(self, SendQueue queue not None, tsn_t cumulative_tsn_ack, gaps=(), bint is_sack=True) -> tuple:
-        """(SackVerdict, chunks newly marked) of a SACK with gap blocks [(start, end)], or of a SHUTDOWN's ack."""
+    def take_sack(self, SendQueue queue not None, tsn_t cumulative_tsn_ack, gaps=(),
+                  bint is_sack=True) -> tuple:
+        """(SackVerdict, chunks newly marked) of a SACK with gap blocks [(start, end)], or of a SHUTDOWN."""
         cdef SackView sack
         cdef tsn_t before = self.cumulative_tsn_ack
         cdef bytes blocks = b"".join([(start << 16 | end).to_bytes(4, "big") for start, end in gaps])

@@ -15,6 +15,9 @@ class Path:
     def cc(self) -> CongestionControl: ...
     @property
     def error_count(self) -> int: ...
+    heartbeat_enabled: bool
+    heartbeat_interval: int
+    max_retrans: int
     @property
     def packets_sent(self) -> int: ...
     @property

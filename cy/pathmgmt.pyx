@@ -1,10 +1,10 @@
-"""Paths at work: verification, HEARTBEAT, error counters, failure and recovery (RFC 9260 sections 5.4, 8.1 to 8.3)."""
+"""Paths at work: verification, HEARTBEAT, error counters, failure (RFC 9260 sections 5.4 and 8.1 to 8.3)."""
 import errno
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
 
-from .address cimport Address, Route, host_from_address, is_ipv4, is_unicast, same_ip
+from .address cimport Address, Route, host_from_address, is_ipv4, is_unicast
 from .chunks cimport get_heartbeat, make_chunk, make_tlv
 from .path cimport PATH_ACTIVE, PATH_INACTIVE, PATH_UNCONFIRMED, Path, new_path
 from .proto cimport (
@@ -31,7 +31,7 @@ cdef enum:
 
 
 cdef int add_path(Tcb t, const Address *address, int state) except -1:
-    """A further address of the peer (5.1.2), reached as the first one is; one we know already changes nothing.
+    """A further address of the peer (5.1.2), reached as the first one is; one we know changes nothing.
 
     An endpoint of one address family passes over the other (9260-5.1.2-04).
     """
@@ -89,7 +89,7 @@ cdef int clear_errors(Tcb t, Path path, int reason) except -1:
 
 
 cdef Path other_path(Tcb t, Path path):
-    """Another active path than this one for what timed out there (9260-6.4-03), or the same if there is none."""
+    """Another active path for what timed out on this one (9260-6.4-03); the same if there is none."""
     cdef Path candidate, best = None
     cdef int distance
     for distance in range(1, len(t.paths)):
@@ -110,7 +110,8 @@ cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     waiting = length
     for answer in t.packet_path.control:
         waiting += <uint32_t>PyBytes_GET_SIZE(answer)
-    if waiting + 20 <= t.packet_path.pmtu or not t.packet_path.control:      # one packet of answers (9260-12-01)
+    # one packet of answers (9260-12-01)
+    if waiting + 20 <= t.packet_path.pmtu or not t.packet_path.control:
         t.packet_path.control.append(make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:length]))
         t.heartbeats_due = True
         t.want_transmit()
@@ -118,7 +119,7 @@ cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
 
 
 cdef int start_heartbeats(Tcb t, int64_t now) except -1:
-    """From ESTABLISHED on: unconfirmed paths are probed, one an RTO (9260-5.4-03, 5.4-04), the others idle."""
+    """From ESTABLISHED on: unconfirmed paths are probed, one an RTO (9260-5.4-03, 5.4-04), others idle."""
     cdef Path path
     cdef int probes = 0
     for path in t.paths:
@@ -131,8 +132,9 @@ cdef int start_heartbeats(Tcb t, int64_t now) except -1:
 
 
 cdef int schedule_heartbeat(Tcb t, Path path, int64_t now) except -1:
-    """HB.interval + RTO, the RTO with +/- 50 % of jitter (9260-8.3-01); an unconfirmed path has no interval."""
-    cdef int64_t jittered = path.rto.rto // 2 + <int64_t>(t.shared.entropy.uint32()) * path.rto.rto // 0xFFFFFFFF
+    """HB.interval + RTO, the RTO with +/- 50 % of jitter (9260-8.3-01); unconfirmed: no interval."""
+    cdef int64_t jitter = <int64_t>(t.shared.entropy.uint32()) * path.rto.rto // 0xFFFFFFFF
+    cdef int64_t jittered = path.rto.rto // 2 + jitter
     if path.state == PATH_UNCONFIRMED and path.error_count <= path.max_retrans:
         path.heartbeat_deadline = now + jittered
     elif path.heartbeat_enabled:
@@ -148,7 +150,7 @@ cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
         path.heartbeat_nonce = None
         rto_back_off(&path.rto, t.parameters)
         if path.state == PATH_UNCONFIRMED or path is not t.primary:
-            count_path_error(t, path)        # 9260-5.4-05; 8.1: only the path in use counts for the association
+            count_path_error(t, path)        # 9260-5.4-05; 8.1: the association counts its primary only
         else:
             count_error(t, path)
         if not t.ended:
@@ -165,11 +167,11 @@ cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
 
 
 cdef int send_heartbeat(Tcb t, Path path, int64_t now) except -1:
-    """REQUEST HEARTBEAT (11.1.10), or its time has come: with a nonce that only this path's answer can hold."""
+    """REQUEST HEARTBEAT (11.1.10), or its time has come: with a nonce that only the answer can hold."""
     path.heartbeat_nonce = t.shared.entropy.take(NONCE)
     path.heartbeat_sent = now
-    path.control.append(make_chunk(HEARTBEAT, 0, make_tlv(HEARTBEAT_INFO,
-                                                          bytes([path.index, 0, 0, 0]) + path.heartbeat_nonce)))
+    path.control.append(make_chunk(HEARTBEAT, 0, make_tlv(
+        HEARTBEAT_INFO, bytes([path.index, 0, 0, 0]) + path.heartbeat_nonce)))
     path.heartbeat_deadline = now + path.rto.rto
     t.heartbeats_due = True
     t.want_transmit()

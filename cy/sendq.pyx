@@ -103,7 +103,10 @@ cdef class SendQueue:
             free(message)
 
     cdef list refuse_streams(self, uint32_t streams):
-        """Take out the messages for streams beyond `streams` (9260-5.1.1-02): [(stream, flags, ppid, context, data)]."""
+        """Take out the messages for streams beyond `streams` (9260-5.1.1-02).
+
+        [(stream, flags, ppid, context, data)].
+        """
         cdef list refused = []
         cdef Message *message = self.first
         cdef Message *next
@@ -137,7 +140,8 @@ cdef class SendQueue:
         self.last = NULL
 
     def snapshot(self) -> dict:
-        return {"messages": self.count, "bytes_queued": self.bytes_queued, "bytes_charged": self.bytes_charged}
+        return {"messages": self.count, "bytes_queued": self.bytes_queued,
+                "bytes_charged": self.bytes_charged}
 
     # ---- Python face, for tests and tools ----------------------------------------------------------------
 
@@ -152,8 +156,8 @@ cdef class SendQueue:
             raise ValueError("no such bytes")
         self.take(length)
         return {"data": <object>message.data, "stream_id": message.stream_id, "ssn": message.ssn,
-                "ppid": message.ppid, "flags": message.flags, "context": message.context, "taken": message.taken,
-                "fragments": message.fragments, "handle": <size_t>message}
+                "ppid": message.ppid, "flags": message.flags, "context": message.context,
+                "taken": message.taken, "fragments": message.fragments, "handle": <size_t>message}
 
     def give_back(self, size_t handle) -> None:
         """One fragment of the message is acknowledged."""

@@ -23,7 +23,8 @@ cdef enum CookieAction:          # the table of 5.2.4
     ACTION_NONE
 
 
-cdef int start_association(Tcb t, const Route *route, list more, int64_t now) except -1      # ASSOCIATE: sends INIT
+# ASSOCIATE: sends INIT
+cdef int start_association(Tcb t, const Route *route, list more, int64_t now) except -1
 cdef int begin_from_cookie(Tcb t, StateCookie cookie, const Route *route, int64_t now) except -1
 # causes for a refusal; empty: fine
 cdef list check_init(const InitView *init, const InitParameters *parameters)

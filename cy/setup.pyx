@@ -5,26 +5,29 @@ from libc.stdint cimport INT64_MAX, int64_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from .address cimport Address, Route, is_ipv4, same_ip
-from .chunks cimport InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_error, make_init, make_tlv
+from .chunks cimport (
+    InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_error, make_init, make_tlv,
+)
 from .cookie cimport CookieJar, StateCookie
 from .emit cimport emit, emit_on
 from .outstanding cimport Outstanding
 from .params cimport (
-    PARAMETERS_OK, InitParameters, address_parameter, parse_init_parameters, unrecognized_causes, unrecognized_parameters,
+    PARAMETERS_OK, InitParameters, address_parameter, parse_init_parameters, unrecognized_causes,
+    unrecognized_parameters,
 )
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
 from .pathmgmt cimport add_path, start_heartbeats
 from .proto cimport (
     CLOSED, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
-    DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK,
-    INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION, RESTART_WITH_NEW_ADDRESSES, SHUTDOWN_ACK_SENT, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
-    STATE_COOKIE, UNRESOLVABLE_ADDRESS,
+    DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK, INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION,
+    RESTART_WITH_NEW_ADDRESSES, STATE_COOKIE, UNRESOLVABLE_ADDRESS,
 )
 from .reasm cimport Reassembly
 from .rto cimport rto_sample
 from .tcb cimport Tcb
 from .teardown cimport (
-    CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change, tell_send_failed,
+    CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change,
+    tell_send_failed,
 )
 from .timers cimport TIMER_T1, stop_all
 from .tsnmap cimport TsnMap
@@ -77,7 +80,7 @@ cdef int send_first_init(Tcb t, bytes parameters, int64_t now) except -1:
 
 
 cdef bytes address_parameters(list addresses):
-    """Our address list (3.3.2.1); none if the packet's source is the only one, as behind a NAT (6951-5-07)."""
+    """Our address list (3.3.2.1); none if the packet's source is the only one, as behind NAT (6951-5-07)."""
     cdef Address address
     cdef bytes parameters = b""
     memset(&address, 0, sizeof(Address))
@@ -143,7 +146,7 @@ cdef int begin_from_cookie(Tcb t, StateCookie cookie, const Route *route, int64_
 
 
 cdef int add_cookie_paths(Tcb t, StateCookie cookie, const Route *route) except -1:
-    """The address that the INIT ACK went to is confirmed, those that the INIT listed are not (9260-5.4-01)."""
+    """The address that the INIT ACK went to is confirmed, those that INIT listed are not (9260-5.4-01)."""
     cdef Route first = cookie.route
     cdef Address address
     first.remote_udp_port = route.remote_udp_port
@@ -374,7 +377,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     t.primary.route.local = route.local
     take_peer(t, init.initiate_tag, init.a_rwnd, min(t.parameters.outbound_streams, init.inbound_streams),
               min(t.parameters.inbound_streams, init.outbound_streams), init.initial_tsn)
-    for index in range(parameters.address_count):        # 5.1.2; those that the user did not give are unconfirmed
+    for index in range(parameters.address_count):        # 5.1.2; unconfirmed, but for what the user gave
         add_path(t, &parameters.addresses[index], PATH_UNCONFIRMED)
     t.cookie_echo = make_chunk(COOKIE_ECHO, 0,
                                (<const char *>parameters.state_cookie)[:parameters.state_cookie_length])

@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t
 
 cdef class TagTable:
     cdef uint32_t *tags                      # 0: free slot; a tag is never 0
-    cdef PyObject **values                   # borrowed: the endpoint keeps them alive, where the collector sees it
+    cdef PyObject **values                   # borrowed; Endpoint.by_id keeps them alive, visible to the GC
     cdef uint32_t capacity
     cdef readonly uint32_t count
 

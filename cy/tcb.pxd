@@ -57,7 +57,7 @@ cdef class Tcb(Schedulable):
 
     cdef readonly list paths                 # of Path, by Path.index
     cdef Py_ssize_t given_addresses          # how many of the paths the user named: INITs go round them
-    cdef list local_addresses                # 16 bytes each: announced in INIT and INIT ACK; empty: only the source
+    cdef list local_addresses                # 16 bytes each, for INIT and INIT ACK; empty: only the source
     cdef list keys                           # under which the endpoint finds it by address
     cdef Path primary
     cdef Path reply_path                     # where the last DATA came from: SACKs go there (6.4)

@@ -25,7 +25,8 @@ cdef enum Notification:          # sn_type
 
 
 cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1
-cdef int tell_send_failed(Tcb t, int error, tuple message) except -1       # (stream, flags, ppid, context, data)
+# `message`: (stream, flags, ppid, context, data)
+cdef int tell_send_failed(Tcb t, int error, tuple message) except -1
 cdef int delete_tcb(Tcb t, int error, int change) except -1
 cdef int abort_association(Tcb t, list causes, int error) except -1        # ABORT to the peer, then delete
 cdef int shutdown_primitive(Tcb t, int64_t now) except -1                  # the user asks

@@ -7,9 +7,8 @@ from .chunks cimport make_abort, make_chunk, make_shutdown
 from .emit cimport emit_on
 from .path cimport Path
 from .proto cimport (
-    CAUSE_NONE, CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DATA_U, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED,
-    FLAG_T, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
-    SHUTDOWN_SENT, STALE_COOKIE, USER_INITIATED_ABORT,
+    CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DATA_U, DROP_MALFORMED_CHUNK, ESTABLISHED, FLAG_T, SHUTDOWN,
+    SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT,
 )
 from .tcb cimport Tcb
 from .timers cimport TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
@@ -34,7 +33,7 @@ cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1:
 
 
 cdef int tell_send_failed(Tcb t, int error, tuple message) except -1:
-    """A message that never got a TSN could not be sent: both forms of the event (RFC 6458 sections 6.1.4, 6.1.11)."""
+    """A message that never got a TSN could not be sent: both forms of the event (RFC 6458 6.1.4, 6.1.11)."""
     cdef tuple fields
     if t.user is not None and not t.detached:
         fields = (0, error, (message[0], 1 if message[1] & DATA_U else 0, message[2], message[3]), t.assoc_id,
@@ -205,7 +204,8 @@ cdef int on_abort(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     if t.state == SHUTDOWN_ACK_SENT and chunk.flags & FLAG_T:
         # The peer has no TCB any more: it had our SHUTDOWN ACK, and only its SHUTDOWN COMPLETE was lost.
         return delete_tcb(t, 0, SHUTDOWN_COMP)
-    return delete_tcb(t, ECONNREFUSED if setting_up else ECONNRESET, CANT_STR_ASSOC if setting_up else COMM_LOST)
+    return delete_tcb(t, ECONNREFUSED if setting_up else ECONNRESET,
+                      CANT_STR_ASSOC if setting_up else COMM_LOST)
 
 
 cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1:

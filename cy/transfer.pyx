@@ -27,7 +27,6 @@ from .wire cimport ChunkView
 cdef int ECONNABORTED = errno.ECONNABORTED
 
 
-
 cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     """One DATA chunk (6.2): into the TSN map, then to reassembly and, whole and in order, to the user."""
     cdef DataView data

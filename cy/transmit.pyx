@@ -66,7 +66,7 @@ cdef Path answer_path(Tcb t):
 
 
 cdef Path data_path(Tcb t):
-    """The path of the next DATA packet: that of the earliest chunk to be sent again, else that of new data."""
+    """The path of the next DATA packet: that of the earliest chunk to be sent again, else of new data."""
     cdef OutChunk *chunk
     cdef Path path
     cdef tsn_t tsn
@@ -172,7 +172,8 @@ cdef uint32_t put_cookie_echo(Tcb t, uint8_t *packet, uint32_t pmtu) except 0:
     return COMMON_HEADER + size
 
 
-cdef uint32_t put_control(Tcb t, Path path, list chunks, uint8_t *packet, uint32_t position=COMMON_HEADER) except 0:
+cdef uint32_t put_control(Tcb t, Path path, list chunks, uint8_t *packet,
+                          uint32_t position=COMMON_HEADER) except 0:
     """Control chunks that wait, as many as fit; those written leave the list."""
     cdef uint32_t size
     cdef bytes chunk
@@ -192,7 +193,7 @@ cdef uint32_t put_control(Tcb t, Path path, list chunks, uint8_t *packet, uint32
 
 
 cdef uint32_t put_oversized(Tcb t, uint8_t *packet, bytes chunk) except 0:
-    """A chunk greater than the path's packets, alone: the IP layer has to cut it.  Lost if there is no room."""
+    """A chunk greater than the path's packets, alone: the IP layer cuts it.  Lost if there is no room."""
     cdef uint32_t length = COMMON_HEADER + <uint32_t>PyBytes_GET_SIZE(chunk)
     if t.shared.outbox.reserve(length) == NULL:
         return COMMON_HEADER

@@ -35,7 +35,8 @@ def test_length(path):
 @pytest.mark.parametrize("path", sources(), ids=name)
 def test_says_what_it_is_for(path):
     start = path.read_text().removeprefix("#!/usr/bin/env python3\n").lstrip()
-    assert start.startswith(('"""', 'r"""', "#", "/*", "//") if path.suffix not in {".h", ".c"} else ("/*", "//")), \
+    beginnings = ("/*", "//") if path.suffix in {".h", ".c"} else ('"""', 'r"""', "#", "/*", "//")
+    assert start.startswith(beginnings), \
         f"{name(path)} does not begin with a docstring or comment"
     assert re.match(r'[r"#/*\s`]*\w+[^\n]{10,}', start), f"{name(path)}: its first line says nothing"
 

@@ -12,9 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LEAVES, MECHANISMS, HANDLERS, FACES, CARRIERS = 0, 1, 2, 3, 4
 LAYERS = {
-    **dict.fromkeys("proto serial wire address crc32c chunks params entropy parameters".split(), LEAVES),
-    **dict.fromkeys("timers rto cc outbox agenda tsnmap recvq reasm sendq outstanding path user cookie "
-                    "tagtable".split(), MECHANISMS),
+    **dict.fromkeys(["proto", "serial", "wire", "address", "crc32c", "chunks", "params", "entropy",
+                     "parameters"], LEAVES),
+    **dict.fromkeys(["timers", "rto", "cc", "outbox", "agenda", "tsnmap", "recvq", "reasm", "sendq",
+                     "outstanding", "path", "user", "cookie", "tagtable"], MECHANISMS),
     "tcb": HANDLERS,
     "emit": HANDLERS + 0.1, "teardown": HANDLERS + 0.2, "pathmgmt": HANDLERS + 0.3,
     "transmit": HANDLERS + 0.4, "transfer": HANDLERS + 0.4, "setup": HANDLERS + 0.4,
@@ -26,7 +27,8 @@ LAYERS = {
 FORBIDDEN_IN_CORE = {"socket", "os", "time", "random", "logging", "gevent"}
 EXCEPTIONS = {("address", "socket")}         # if_nametoindex(): the number of a scope that a name stands for
 LOOP_MODULES = re.compile(r"gevent\.(hub|core|_hub\w*|libev|libuv|libevent)\b|gevent\.(get_hub|getcurrent)$")
-GEVENT_ALLOWED = {"hub", "monkey", "socket", "address", "cli"}     # the loop, patching, name look-up, other sockets
+# for the loop, patching, name look-up and other sockets
+GEVENT_ALLOWED = {"hub", "monkey", "socket", "address", "cli"}
 
 CY = sorted(path for path in (ROOT / "cy").iterdir() if path.suffix in {".pyx", ".pxd"})
 MODULES = sorted({path.stem for path in CY})
@@ -67,7 +69,8 @@ def python_imports(path):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_has_a_layer(module):
-    assert module in LAYERS, f"cy/{module} is not in the table at the top of {Path(__file__).name}: which layer is it?"
+    assert module in LAYERS, \
+        f"cy/{module} is not in the table at the top of {Path(__file__).name}: which layer is it?"
 
 
 def test_the_parser_sees_imports():
@@ -126,9 +129,11 @@ def test_the_package_imports_the_core_and_the_standard_library(path):
         if level:
             assert top != "compat", f"{relative(path)} imports compat, which stands above it"
         elif top == "pysctpsock":
-            assert not name.startswith("pysctpsock.compat"), f"{relative(path)} imports compat, which stands above it"
+            assert not name.startswith("pysctpsock.compat"), \
+                f"{relative(path)} imports compat, which stands above it"
         elif top == "gevent":
-            assert path.stem in GEVENT_ALLOWED, f"{relative(path)} imports {name}; gevent is for {GEVENT_ALLOWED}"
+            assert path.stem in GEVENT_ALLOWED, \
+                f"{relative(path)} imports {name}; gevent is for {GEVENT_ALLOWED}"
         else:
             assert top in sys.stdlib_module_names, f"{relative(path)} imports {name}"
 
@@ -138,7 +143,8 @@ def test_only_the_hub_knows_the_loop(path):
     if path.name == "hub.py":
         return
     for level, name in python_imports(path):
-        assert level or not LOOP_MODULES.match(name), f"{relative(path)} imports {name}; only hub.py knows the loop"
+        assert level or not LOOP_MODULES.match(name), \
+            f"{relative(path)} imports {name}; only hub.py knows the loop"
 
 
 @pytest.mark.parametrize("path", COMPAT, ids=relative)

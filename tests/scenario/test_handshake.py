@@ -27,6 +27,7 @@ from net import (
 )
 from packets import COOKIE_ACK, COOKIE_ECHO, INIT, INIT_ACK, STATE_COOKIE
 
+
 @pytest.fixture
 def net():
     """A server at SERVER:SERVER_PORT and a puppet in the client's place."""

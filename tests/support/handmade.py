@@ -40,7 +40,8 @@ def data_chunk(tsn, payload=b"x", stream_id=0, ssn=0, flags=3):
 
 def sack_chunk(cumulative_tsn_ack, a_rwnd=1 << 20, gaps=()):
     blocks = b"".join(struct.pack(">HH", *gap) for gap in gaps)
-    return make_chunk(SACK, 0, struct.pack(">IIHH", cumulative_tsn_ack % 2**32, a_rwnd, len(gaps), 0) + blocks)
+    fixed = struct.pack(">IIHH", cumulative_tsn_ack % 2**32, a_rwnd, len(gaps), 0)
+    return make_chunk(SACK, 0, fixed + blocks)
 
 
 def shutdown_chunk(cumulative_tsn_ack):
@@ -55,8 +56,8 @@ class Peer:
         self.user = SctpUser(self.endpoint.ready_list)
         self.user.event_mask = 0x3FFE
         self.tag, self.tsn, self.now = tag, tsn, now
-        self.association = self.endpoint.connect(self.user, HOST, HOST_PORT, PEER, PEER_PORT, UDP_PORT, 0, None,
-                                                 now)
+        self.association = self.endpoint.connect(self.user, HOST, HOST_PORT, PEER, PEER_PORT, UDP_PORT, 0,
+                                                 None, now)
         self.init_tag = self.association.local_tag
         self.packets = []                    # all that came and was not looked at
 

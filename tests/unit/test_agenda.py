@@ -1,6 +1,7 @@
 """cy/agenda: deadlines against a sorted model, and the queue of senders."""
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pysctpsock._cy.agenda import Agenda, Schedulable
 
 NEVER = (1 << 63) - 1

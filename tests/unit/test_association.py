@@ -8,18 +8,40 @@ import sys
 
 import pytest
 from handmade import (
-    ABORT, COOKIE_ACK, COOKIE_ECHO, DATA, ERROR, HEARTBEAT, HEARTBEAT_ACK, HOST, HOST_PORT, INIT, INIT_ACK, PEER,
-    SACK, SECOND, SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_COMPLETE, UDP_PORT, Peer, chunks_of, data_chunk, packet,
-    sack_chunk, shutdown_chunk,
+    ABORT,
+    COOKIE_ACK,
+    COOKIE_ECHO,
+    DATA,
+    ERROR,
+    HEARTBEAT,
+    HEARTBEAT_ACK,
+    HOST,
+    HOST_PORT,
+    INIT,
+    INIT_ACK,
+    PEER,
+    SACK,
+    SECOND,
+    SHUTDOWN,
+    SHUTDOWN_ACK,
+    SHUTDOWN_COMPLETE,
+    UDP_PORT,
+    Peer,
+    chunks_of,
+    data_chunk,
+    packet,
+    sack_chunk,
+    shutdown_chunk,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pysctpsock._cy.chunks import make_chunk, make_init, make_tlv
 from pysctpsock._cy.parameters import ProtocolParameters
 from pysctpsock._cy.proto import State
 
-STATES = ["COOKIE_WAIT", "COOKIE_ECHOED", "ESTABLISHED", "SHUTDOWN_PENDING", "SHUTDOWN_SENT", "SHUTDOWN_RECEIVED",
-          "SHUTDOWN_ACK_SENT"]
+STATES = ["COOKIE_WAIT", "COOKIE_ECHOED", "ESTABLISHED", "SHUTDOWN_PENDING", "SHUTDOWN_SENT",
+          "SHUTDOWN_RECEIVED", "SHUTDOWN_ACK_SENT"]
 HEARTBEAT_CHUNK = make_chunk(HEARTBEAT, 0, make_tlv(1, b"info"))
 COOKIE_ACK_CHUNK = make_chunk(COOKIE_ACK, 0, b"")
 
@@ -68,7 +90,8 @@ class TestDispatch:
         peer.send(make_chunk(ABORT, 0, make_tlv(12, b"why")))
         assert peer.association.ended
         assert peer.association.cause_code == 12
-        assert peer.association.error == (errno.ECONNREFUSED if name.startswith("COOKIE") else errno.ECONNRESET)
+        expected = errno.ECONNREFUSED if name.startswith("COOKIE") else errno.ECONNRESET
+        assert peer.association.error == expected
         assert peer.take() == []
 
     @pytest.mark.parametrize("name", STATES)
@@ -131,25 +154,27 @@ class TestDispatch:
         assert peer.association.error == 0
 
     @pytest.mark.parametrize(("kind", "goes_on", "reported"), [
-        (0x3F, False, False), (0x7F, False, True), (0xBF, True, False), (0xFF, True, True), (12, False, False),
+        (0x3F, False, False), (0x7F, False, True), (0xBF, True, False), (0xFF, True, True),
+        (12, False, False),
     ])
     def test_unknown_chunks(self, kind, goes_on, reported):
         """9260-3.2-05 to -08"""
         peer = in_state("ESTABLISHED")
         unknown = make_chunk(kind, 0, b"abc")
         peer.send(unknown, HEARTBEAT_CHUNK)
-        answers = dict((chunk[0], chunk[2]) for chunk in peer.take_chunks())
+        answers = {chunk[0]: chunk[2] for chunk in peer.take_chunks()}
         assert (HEARTBEAT_ACK in answers) == goes_on
         assert answers.get(ERROR) == (make_tlv(6, unknown[:7])[:11] if reported else None)
 
 
 def chunk_strategy():
-    """Chunks that make sense, chunks that lie, and noise; {tsn} and {own} are filled in when they are sent."""
+    """Chunks that make sense, chunks that lie, and noise; numbers are filled in when they are sent."""
     near = st.integers(-3, 6)
     return st.one_of(
         st.tuples(st.just("data"), near, st.sampled_from([0, 9, 10, 65535]), st.integers(0, 15),
                   st.sampled_from([b"", b"x", b"y" * 1000])),
-        st.tuples(st.just("sack"), near, st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=3),
+        st.tuples(st.just("sack"), near,
+                  st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=3),
                   st.sampled_from([0, 100, 1 << 20, 0xFFFFFFFF])),
         st.tuples(st.just("shutdown"), near),
         st.tuples(st.just("init ack"), st.sampled_from([0, 1, 10]), st.sampled_from([0, 1500, 1 << 20]),
@@ -157,7 +182,8 @@ def chunk_strategy():
         st.tuples(st.just("init")),
         st.tuples(st.just("raw"), st.sampled_from([*range(16), 64, 128, 130, 132, 192, 193, 255]),
                   st.integers(0, 255), st.binary(max_size=24)),
-        st.tuples(st.sampled_from(["heartbeat", "cookie ack", "shutdown ack", "shutdown complete", "stale cookie"])),
+        st.tuples(st.sampled_from(["heartbeat", "cookie ack", "shutdown ack", "shutdown complete",
+                                   "stale cookie"])),
     )
 
 
@@ -187,7 +213,7 @@ def make(peer, verb, *arguments):
 @given(st.sampled_from(STATES), st.lists(st.lists(chunk_strategy(), min_size=1, max_size=4), max_size=5),
        st.booleans())
 def test_any_chunk_in_any_state(name, packets, with_data):
-    """Whatever comes with the right tag: no exception, a legal state, well-formed packets, and an end in time."""
+    """Whatever comes with the right tag: no exception, a legal state, well-formed packets, an end."""
     peer = in_state(name)
     if with_data:
         peer.association.submit(b"z" * 3000, now=peer.now)
@@ -197,8 +223,8 @@ def test_any_chunk_in_any_state(name, packets, with_data):
         assert (before, state(peer)) in LEGAL or len(chunks) > 1
         assert bool(peer.association.ended) == (state(peer) == "CLOSED")
         for kind, _flags, value in peer.take_chunks():
-            assert kind in (DATA, SACK, HEARTBEAT, HEARTBEAT_ACK, ABORT, SHUTDOWN, SHUTDOWN_ACK, ERROR, COOKIE_ECHO,
-                            COOKIE_ACK, SHUTDOWN_COMPLETE, INIT, INIT_ACK)
+            assert kind in (DATA, SACK, HEARTBEAT, HEARTBEAT_ACK, ABORT, SHUTDOWN, SHUTDOWN_ACK, ERROR,
+                            COOKIE_ECHO, COOKIE_ACK, SHUTDOWN_COMPLETE, INIT, INIT_ACK)
             assert kind != COOKIE_ECHO or value in (b"", b"cookie", bytes(2000))
     peer.run(1200 * SECOND)                              # a silent peer is given up
     assert peer.association.ended
@@ -226,7 +252,9 @@ class TestSend:
         assert (peer.association.snapshot(), sys.getrefcount(data)) == before
         return result
 
-    @pytest.mark.parametrize(("data", "stream_id"), [(b"", 0), (b"x", 10), (b"x", 65535), (b"x", -1), (b"x", 65536)])
+    @pytest.mark.parametrize(("data", "stream_id"), [
+        (b"", 0), (b"x", 10), (b"x", 65535), (b"x", -1), (b"x", 65536),
+    ])
     def test_einval(self, data, stream_id):
         """9260-3.3.1-02, 5.1.1-02"""
         assert self.refused(in_state("ESTABLISHED"), data, stream_id) == errno.EINVAL
@@ -281,7 +309,7 @@ class TestSend:
 
 class TestBundling:
     def test_oversized_cookie(self):
-        """9260-3.3.3-06, 5.1-04: a cookie greater than the path MTU goes alone and whole; DATA waits for COOKIE ACK."""
+        """9260-3.3.3-06, 5.1-04: a cookie greater than the path MTU goes alone and whole; DATA waits."""
         peer = Peer()
         peer.take()
         peer.association.submit(b"data" * 100, now=peer.now)
@@ -308,7 +336,8 @@ class TestBundling:
         peer.send(HEARTBEAT_CHUNK, unknown, data_chunk(peer.tsn))
         packets = peer.take()
         assert sum(len(data) > 1500 for data in packets) == 1
-        assert sorted(chunk[0] for data in packets for chunk in chunks_of(data)) == [SACK, HEARTBEAT_ACK, ERROR]
+        kinds = sorted(chunk[0] for data in packets for chunk in chunks_of(data))
+        assert kinds == [SACK, HEARTBEAT_ACK, ERROR]
 
     def test_init_ack_is_alone(self):
         """9260-3-01: behind another chunk it is not believed; nothing is sent that was never there."""
@@ -481,9 +510,10 @@ class TestEnd:
         assert peer.association.ended
         assert peer.association.error == 0
 
-    @pytest.mark.parametrize(("name", "error"), [("COOKIE_WAIT", errno.ETIMEDOUT), ("COOKIE_ECHOED", errno.ETIMEDOUT),
-                                                 ("SHUTDOWN_SENT", errno.ETIMEDOUT),
-                                                 ("SHUTDOWN_ACK_SENT", errno.ETIMEDOUT)])
+    @pytest.mark.parametrize(("name", "error"), [
+        ("COOKIE_WAIT", errno.ETIMEDOUT), ("COOKIE_ECHOED", errno.ETIMEDOUT),
+        ("SHUTDOWN_SENT", errno.ETIMEDOUT), ("SHUTDOWN_ACK_SENT", errno.ETIMEDOUT),
+    ])
     def test_a_silent_peer(self, name, error):
         """9260-4-07, 4-09, 9.2-02"""
         peer = in_state(name)

@@ -1,5 +1,6 @@
 """cy/cc: RFC 9260 section 7.2, each rule with numbers."""
 import pytest
+
 from pysctpsock._cy.cc import CongestionControl
 
 PMDCS = 1448
@@ -21,7 +22,8 @@ def avoiding():
     cc = start()
     cc.drive("loss")
     acknowledge(cc, PMDCS, cc.cwnd)
-    assert cc.snapshot() == {"cwnd": 5 * PMDCS, "ssthresh": 4 * PMDCS, "partial_bytes_acked": 0, "pmdcs": PMDCS}
+    assert cc.snapshot() == {"cwnd": 5 * PMDCS, "ssthresh": 4 * PMDCS, "partial_bytes_acked": 0,
+                             "pmdcs": PMDCS}
     return cc
 
 

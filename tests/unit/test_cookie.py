@@ -1,5 +1,6 @@
 """cy/cookie: RFC 9260 sections 5.1.3 (making) and 5.1.5 (checking)."""
 import pytest
+
 from pysctpsock._cy.cookie import CookieJar, StateCookie
 from pysctpsock._cy.entropy import Entropy
 
@@ -7,9 +8,9 @@ VALID, FORGED, TOO_OLD = 0, 1, 2
 SECOND, HOUR = 1_000_000, 3600 * 1_000_000
 NOW = 1000 * HOUR + 1800 * SECOND
 FIELDS = {
-    "created": NOW, "life": 60 * SECOND, "local_port": 1, "peer_port": 65535, "local_tag": 0xFFFFFFFF, "peer_tag": 3,
-    "local_tie_tag": 4, "peer_tie_tag": 5, "local_initial_tsn": 6, "peer_initial_tsn": 0xFFFFFFF7,
-    "peer_a_rwnd": 8, "outbound_streams": 9, "inbound_streams": 10,
+    "created": NOW, "life": 60 * SECOND, "local_port": 1, "peer_port": 65535, "local_tag": 0xFFFFFFFF,
+    "peer_tag": 3, "local_tie_tag": 4, "peer_tie_tag": 5, "local_initial_tsn": 6,
+    "peer_initial_tsn": 0xFFFFFFF7, "peer_a_rwnd": 8, "outbound_streams": 9, "inbound_streams": 10,
     "peer_addresses": [bytes(range(32, 48)), bytes(range(48, 64))],
 }
 ROUTE = (bytes(range(16)), 11, bytes(range(16, 32)), 12, 9899, 2)

@@ -4,9 +4,28 @@ import struct
 
 import pytest
 from handmade import (
-    ABORT, COOKIE_ACK, COOKIE_ECHO, DATA, ERROR, HOST, HOST_PORT, INIT, INIT_ACK, PEER, PEER_PORT, SECOND, SHUTDOWN_ACK,
-    SHUTDOWN_COMPLETE, UDP_PORT, Peer, chunks_of, data_chunk, packet, sack_chunk,
+    ABORT,
+    COOKIE_ACK,
+    COOKIE_ECHO,
+    DATA,
+    ERROR,
+    HOST,
+    HOST_PORT,
+    INIT,
+    INIT_ACK,
+    PEER,
+    PEER_PORT,
+    SECOND,
+    SHUTDOWN_ACK,
+    SHUTDOWN_COMPLETE,
+    UDP_PORT,
+    Peer,
+    chunks_of,
+    data_chunk,
+    packet,
+    sack_chunk,
 )
+
 from pysctpsock._cy.chunks import make_chunk, make_init, make_tlv
 from pysctpsock._cy.endpoint import Endpoint, IcmpKind
 from pysctpsock._cy.parameters import ProtocolParameters
@@ -68,7 +87,8 @@ class TestFirstLook:
         assert endpoint.drops == {reason: 1}
 
     @pytest.mark.parametrize(("source", "destination"), [
-        ("224.0.0.1", HOST), ("255.255.255.255", HOST), ("ff02::1", HOST), (PEER, "239.1.2.3"), ("0.0.0.0", HOST),
+        ("224.0.0.1", HOST), ("255.255.255.255", HOST), ("ff02::1", HOST), (PEER, "239.1.2.3"),
+        ("0.0.0.0", HOST),
     ])
     def test_not_unicast(self, source, destination):
         """9260-8.4-01"""
@@ -104,8 +124,10 @@ class TestOutOfTheBlue:
         assert receive(endpoint, packet(1, 2, 0x01020304, *chunks)) == [
             packet(2, 1, 0x01020304, make_chunk(SHUTDOWN_COMPLETE, T, b""))]
 
-    @pytest.mark.parametrize("chunks", [[data_chunk(1)], [sack_chunk(1)], [make_chunk(ERROR, 0, make_tlv(1, bytes(4)))],
-                                        [make_chunk(0xFE, 0, b"")]])
+    @pytest.mark.parametrize("chunks", [
+        [data_chunk(1)], [sack_chunk(1)], [make_chunk(ERROR, 0, make_tlv(1, bytes(4)))],
+        [make_chunk(0xFE, 0, b"")],
+    ])
     def test_anything_else(self, chunks):
         """9260-8.4-08: ABORT with the reflected tag and T."""
         endpoint, _ = make_endpoint()
@@ -225,7 +247,8 @@ class TestCookieEcho:
         cookie, own_tag = cookie_of(receive(endpoint, packet(PEER_PORT, HOST_PORT, 0, init_chunk(5)))[0])
         echo = packet(PEER_PORT, HOST_PORT, own_tag, make_chunk(COOKIE_ECHO, 0, cookie))
         answer, = receive(endpoint, echo, NOW + 60 * SECOND + 1234)
-        assert answer == packet(HOST_PORT, PEER_PORT, 5, make_chunk(ERROR, 0, make_tlv(3, struct.pack(">I", 1234))))
+        stale = make_tlv(3, struct.pack(">I", 1234))
+        assert answer == packet(HOST_PORT, PEER_PORT, 5, make_chunk(ERROR, 0, stale))
         assert endpoint.association_count == 0
 
     def test_what_is_bundled_behind_is_taken(self):
@@ -269,10 +292,10 @@ class TestAssociations:
         before = peer.association.packets_in
         peer.send(data_chunk(peer.tsn), tag=peer.association.local_tag ^ 1)
         assert peer.endpoint.drops == {"bad_tag": 1}
-        receive(peer.endpoint, packet(PEER_PORT + 1, HOST_PORT, peer.association.local_tag, data_chunk(peer.tsn)))
-        receive(peer.endpoint, packet(PEER_PORT, HOST_PORT + 1, peer.association.local_tag, data_chunk(peer.tsn)))
-        receive(peer.endpoint, packet(PEER_PORT, HOST_PORT, peer.association.local_tag, data_chunk(peer.tsn)),
-                source="10.0.0.77")
+        tag, data = peer.association.local_tag, data_chunk(peer.tsn)
+        receive(peer.endpoint, packet(PEER_PORT + 1, HOST_PORT, tag, data))
+        receive(peer.endpoint, packet(PEER_PORT, HOST_PORT + 1, tag, data))
+        receive(peer.endpoint, packet(PEER_PORT, HOST_PORT, tag, data), source="10.0.0.77")
         assert peer.association.packets_in == before
         peer.send(data_chunk(peer.tsn))
         assert peer.association.packets_in == before + 1
@@ -298,7 +321,8 @@ class TestAssociations:
         assert peer.endpoint.deadline() is None
         peer.send(data_chunk(peer.tsn), tag=tag)
         assert peer.take_chunks() == [(ABORT, T, b"")]
-        again = peer.endpoint.connect(peer.user, HOST, HOST_PORT, PEER, PEER_PORT, UDP_PORT, 0, None, peer.now)
+        again = peer.endpoint.connect(peer.user, HOST, HOST_PORT, PEER, PEER_PORT, UDP_PORT, 0, None,
+                                      peer.now)
         assert again.assoc_id == 4
         assert again.local_tag != tag        # 9260-5.3.1-01
 
@@ -321,8 +345,10 @@ class TestIcmp:
 
     def test_established(self):
         peer = Peer().establish()
-        for quoted in (self.quoted(peer, peer.tag ^ 1), self.quoted(peer, 0), b"", self.quoted(peer, peer.tag)[:7]):
-            peer.endpoint.receive_icmp_error(quoted, PEER, UDP_PORT, 0, IcmpKind.ICMP_PROTOCOL_UNREACHABLE, peer.now)
+        for quoted in (self.quoted(peer, peer.tag ^ 1), self.quoted(peer, 0), b"",
+                       self.quoted(peer, peer.tag)[:7]):
+            peer.endpoint.receive_icmp_error(quoted, PEER, UDP_PORT, 0, IcmpKind.ICMP_PROTOCOL_UNREACHABLE,
+                                             peer.now)
         assert not peer.association.ended
         assert peer.endpoint.drops == {"icmp": 4}
         peer.endpoint.receive_icmp_error(self.quoted(peer, peer.tag), PEER, UDP_PORT, 0,
@@ -334,7 +360,8 @@ class TestIcmp:
         """9260-10-02: a quoted INIT has tag 0 and our own Initiate Tag inside."""
         peer = Peer()
         init, = peer.take()
-        peer.endpoint.receive_icmp_error(init[:cut], PEER, UDP_PORT, 0, IcmpKind.ICMP_PORT_UNREACHABLE, peer.now)
+        peer.endpoint.receive_icmp_error(init[:cut], PEER, UDP_PORT, 0, IcmpKind.ICMP_PORT_UNREACHABLE,
+                                         peer.now)
         assert bool(peer.association.ended) == ends
         assert peer.association.error == (errno.ECONNREFUSED if ends else 0)
 

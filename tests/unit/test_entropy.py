@@ -1,5 +1,6 @@
 """cy/entropy: RFC 9260 sections 5.1 and 5.1.3 (random tags, TSNs and secrets)."""
 import pytest
+
 from pysctpsock._cy.entropy import Entropy
 
 SEED = bytes(range(32))

@@ -4,6 +4,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from pysctpsock._cy.outstanding import Outstanding
 from pysctpsock._cy.sendq import SendQueue
 
@@ -259,7 +260,7 @@ class TestFastRetransmit:
         assert not out.fast_recovery
 
     def test_earliest_first(self):
-        out, queue = make(4)
+        out, _ = make(4)
         out.mark_lost()
         assert [out.send_marked() for _ in range(5)] == [1000, 1001, 1002, 1003, None]
         assert out.retransmissions == 4
@@ -368,7 +369,7 @@ class TestRing:
 
 
 class Model:
-    """A dict of TSN -> [state, misses, transmissions, path, fast retransmitted], and the rules in plain words."""
+    """A dict of TSN -> [state, misses, transmissions, path, fast retransmitted], the rules in plain words."""
 
     def __init__(self, initial):
         self.ack, self.next = initial - 1, initial

@@ -1,5 +1,6 @@
 """cy/rto: RFC 9260 section 6.3.1, and the doubling of 6.3.3."""
 import pytest
+
 from pysctpsock._cy.parameters import ProtocolParameters
 from pysctpsock._cy.rto import RetransmissionTimeout
 

@@ -2,6 +2,7 @@
 import sys
 
 import pytest
+
 from pysctpsock._cy.sendq import SendQueue
 
 OVERHEAD = 80                    # what a message costs the send buffer beside its bytes

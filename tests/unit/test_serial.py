@@ -2,6 +2,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pysctpsock._cy.serial import compare_ssn, compare_tsn, padded
 
 

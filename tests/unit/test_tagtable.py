@@ -4,10 +4,12 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from pysctpsock._cy.tagtable import TagTable
 
 # Few different low bits, so that tags collide and stand in rows that wrap around the table.
-TAGS = st.builds(lambda low, high: low + (high << 8), st.sampled_from([0, 1, 2, 13, 14, 15]), st.integers(1, 12))
+TAGS = st.builds(lambda low, high: low + (high << 8), st.sampled_from([0, 1, 2, 13, 14, 15]),
+                 st.integers(1, 12))
 
 
 @given(st.lists(st.tuples(st.booleans(), TAGS), max_size=120))
