@@ -2,9 +2,9 @@
 
     python tests/rfc/conformance.py [--check] [--missing LEVEL]
 
-requirements.tsv lists what the RFCs ask for (RFC 9260 and its extensions), one line each. A test proves a
-line by naming its id in the docstring of the test function or in its parametrize decorator; elsewhere an id is
-only a remark. exceptions.tsv says why a line has no test: an id, or a prefix of ids, then a verdict, a reason:
+requirements.tsv lists what the RFCs ask for (RFC 9260 and its extensions), one line each. A test proves
+a line by naming its id in the docstring of the test function or in its parametrize decorator; elsewhere an
+id is only a remark. exceptions.tsv says why a line has no test: an id or prefix of ids, a verdict, a reason.
 
     argued    it holds, or asks nothing of us; the reason says why no test is needed
     not yet   it belongs to something that is not implemented
@@ -141,13 +141,13 @@ def page(rows):
     lines = [
         "# Conformance",
         "",
-        "Made by `python tests/rfc/conformance.py`; do not edit. One line for each requirement of the RFCs, in our"
-        " own words. MUST, SHOULD and MAY are the RFC's levels, FACT is a layout, number or consequence, CHOICE is"
-        " ours.",
+        "Made by `python tests/rfc/conformance.py`; do not edit. One line for each requirement of the RFCs,"
+        " in our own words. MUST, SHOULD and MAY are the RFC's levels, FACT is a layout, number or consequence,"
+        " CHOICE is ours.",
         "",
         "**proved**: the tests listed fail if it does not hold. **argued**: no test, for the reason given."
-        " **not yet**: part of an extension that is not implemented. **open**: not proved, or known not to hold"
-        " (then the reason is given, and tests that cover a part of it).",
+        " **not yet**: part of an extension that is not implemented. **open**: not proved, or known not to"
+        " hold (then the reason is given, and tests that cover a part of it).",
         "",
         "## RFC 9260 in numbers",
         "",
@@ -169,7 +169,8 @@ def page(rows):
                 name = "Appendix" if here.isalpha() else "Chapter"
                 lines += ["", f"### RFC {rfc}, {name.lower()} {here}", "",
                           "| id | level | requirement | proof |", "|---|---|---|---|"]
-            lines.append(f"| {requirement.id} | {requirement.level} | {cell(requirement.text)} | {proof(row)} |")
+            cells = requirement.id, requirement.level, cell(requirement.text), proof(row)
+            lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -207,7 +208,8 @@ def faults(rows):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="fail if docs/conformance.md is not up to date")
     parser.add_argument("--missing", metavar="LEVEL", help="list the open lines of this level instead")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""What the extensions ask of a side that does not use them, and RFC 6951 and 4820 as far as they show here."""
+"""What extensions ask of a side that does not use them; RFC 6951 and RFC 4820 as far as they show here."""
 
 import packets
 import pytest
@@ -34,7 +34,7 @@ def handshake():
 
 
 def test_nothing_is_offered_that_is_not_there(handshake):
-    """8260-2.2-02, 9653-5.3-02: no Supported Extensions, no zero checksum, unless there is something behind."""
+    """8260-2.2-02, 9653-5.3-02: no Supported Extensions, no zero checksum: there is nothing behind them."""
     init, ack = handshake
     assert {type for type, _ in init.parameters} <= ADDRESSES
     assert {type for type, _ in ack.parameters} <= ADDRESSES | OWN_PARAMETERS
@@ -98,7 +98,10 @@ def from_port(puppet, port, *chunks, tag=None):
     """Deliver a packet of the puppet as if a NAT had given it this UDP port."""
     packet = packets.packet(puppet.port, puppet.peer_port, puppet.peer_tag if tag is None else tag, *chunks)
     puppet.endpoint.receive_datagram(packet, CLIENT, port, SERVER, 0, puppet.network.now)
-    return [(packets.parse(raw), udp_port) for raw, _, udp_port, *_ in puppet.endpoint.take_packets(puppet.network.now)]
+    return [
+        (packets.parse(raw), udp_port)
+        for raw, _, udp_port, *_ in puppet.endpoint.take_packets(puppet.network.now)
+    ]
 
 
 def test_udp_port_of_the_peer_follows_it():
@@ -115,7 +118,7 @@ def test_udp_port_of_the_peer_follows_it():
 
 
 def test_out_of_the_blue_answers_go_back_where_the_packet_came_from():
-    """6951-5-10: to the UDP port of the packet; and an association is at the port of its INIT and COOKIE ECHO."""
+    """6951-5-10: to the UDP port of the packet; an association is at the port of its COOKIE ECHO."""
     network = watch(Network(3))
     host = network.host("server", SERVER)
     listener = Server(network, host)
@@ -168,6 +171,12 @@ def test_heartbeat_info_is_a_nonce():
 def test_states():
     """9260-4-01: those of section 4, and no others."""
     assert [state.name for state in State] == [
-        "CLOSED", "COOKIE_WAIT", "COOKIE_ECHOED", "ESTABLISHED", "SHUTDOWN_PENDING", "SHUTDOWN_SENT",
-        "SHUTDOWN_RECEIVED", "SHUTDOWN_ACK_SENT",
+        "CLOSED",
+        "COOKIE_WAIT",
+        "COOKIE_ECHOED",
+        "ESTABLISHED",
+        "SHUTDOWN_PENDING",
+        "SHUTDOWN_SENT",
+        "SHUTDOWN_RECEIVED",
+        "SHUTDOWN_ACK_SENT",
     ]

@@ -78,7 +78,7 @@ def test_shutdown_waits_for_what_is_outstanding():
 
 @pytest.mark.parametrize("close_first", [False, True])
 def test_shutdown_received_answers_shutdown_chunks_only(close_first):
-    """9260-9.2-05, 9260-4-11: the user's shutdown changes nothing there; SHUTDOWN ACK when all is acknowledged."""
+    """9260-9.2-05, 9260-4-11: the user's shutdown changes nothing; SHUTDOWN ACK when all is acknowledged."""
     r = receiver()
     r.side.send(b"outstanding")
     (packet,) = r.wait(10 * MILLISECOND)

@@ -49,7 +49,7 @@ def sent_data(p):
 
 
 def test_network_byte_order():
-    """9260-3-03, 9260-3.3.3-01: ports, tag and the fields of INIT and INIT ACK at their places, big endian."""
+    """9260-3-03, 9260-3.3.3-01: ports, tag, fields of INIT and INIT ACK at their places, big endian."""
     p = Pair(parameters=parameters(outbound_streams=0x0102, inbound_streams=0x0304, receive_buffer=0x050607))
     p.establish()
     init, ack = (p.network.records[i].packet for i in range(2))
@@ -93,7 +93,7 @@ def test_immediate_bit_on_request():
 
 
 def test_immediate_bit_at_the_end():
-    """7053-5-01: in SHUTDOWN-PENDING the last chunk has I, so that the end need not wait for a delayed SACK."""
+    """7053-5-01: in SHUTDOWN-PENDING the last chunk has I: the end need not wait for a delayed SACK."""
     p = pair()
     start = p.network.now
     p.client.association.submit(b"last", now=p.network.now)
@@ -113,7 +113,9 @@ def test_buffer_does_not_shrink():
     # the SACK leaves before the program reads what came with the DATA
     assert 20_000 - 1000 <= answers[-1][SACK].a_rwnd <= 20_000
     r.side.association.take_credit(0, False, r.network.now)
-    (answer,) = r.ask(packets.chunk(DATA, packets.B | packets.E | I, struct.pack(">IHHI", r.tsn - 1, 0, 0, 0) + b"x"))
+    (answer,) = r.ask(
+        packets.chunk(DATA, packets.B | packets.E | I, struct.pack(">IHHI", r.tsn - 1, 0, 0, 0) + b"x")
+    )
     assert answer[SACK].a_rwnd == 20_000
 
 
@@ -152,7 +154,9 @@ def test_cookie_echo_is_the_cookie(caller, length):
 def test_report_that_does_not_fit_waits_for_the_cookie_ack(caller):
     """9260-3.2.2-03: no ERROR before COOKIE ACK if the cookie leaves no room; after it the report comes."""
     answers = caller.ask(
-        packets.init_ack(caller.tag, caller.tsn, cookie=bytes(1440), parameters=packets.parameter(0xCFFF, bytes(40)))
+        packets.init_ack(
+            caller.tag, caller.tsn, cookie=bytes(1440), parameters=packets.parameter(0xCFFF, bytes(40))
+        )
     )
     assert [answer.types for answer in answers] == [[COOKIE_ECHO]]
     assert [answer.types for answer in caller.wait(1500 * MILLISECOND)] == [[COOKIE_ECHO]]  # T1 repeats it

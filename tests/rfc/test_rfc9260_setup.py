@@ -177,7 +177,10 @@ def test_init_ack_of_a_possible_restart(net):
         assert answer.tag == tag
         ack = answer[INIT_ACK]
         assert (ack.outbound_streams, ack.inbound_streams, ack.a_rwnd) == (
-            first[INIT_ACK].outbound_streams, first[INIT_ACK].inbound_streams, first[INIT_ACK].a_rwnd)
+            first[INIT_ACK].outbound_streams,
+            first[INIT_ACK].inbound_streams,
+            first[INIT_ACK].a_rwnd,
+        )
         tags.add(ack.initiate_tag)
     assert len(tags) == 4 and 0 not in tags
     assert side.state is State.ESTABLISHED
