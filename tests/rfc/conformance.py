@@ -142,8 +142,8 @@ def page(rows):
         "# Conformance",
         "",
         "Made by `python tests/rfc/conformance.py`; do not edit. One line for each requirement of the RFCs,"
-        " in our own words. MUST, SHOULD and MAY are the RFC's levels, FACT is a layout, number or consequence,"
-        " CHOICE is ours.",
+        " in our own words. MUST, SHOULD and MAY are the RFC's levels, FACT is a layout, number or"
+        " consequence, CHOICE is ours.",
         "",
         "**proved**: the tests listed fail if it does not hold. **argued**: no test, for the reason given."
         " **not yet**: part of an extension that is not implemented. **open**: not proved, or known not to"
