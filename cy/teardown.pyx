@@ -129,11 +129,8 @@ cdef int send_shutdown(Tcb t) except -1:
 
 
 cdef int answer_data_in_shutdown_sent(Tcb t, int64_t now) except -1:
-    """9260-9.2-03: each packet with DATA is answered at once, and T2 restarts."""
-    t.retransmissions = 0                    # the peer lives (9260-9.2-02)
-    send_shutdown(t)
-    t.timers.deadline[TIMER_T2_SHUTDOWN] = now + t.back_off
-    return 0
+    """9260-9.2-03: each packet with DATA is answered at once (T2 restarts at any packet)."""
+    return send_shutdown(t)
 
 
 cdef int on_t2(Tcb t, int64_t now) except -1:
@@ -168,7 +165,7 @@ cdef int on_shutdown(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         tell_peer_shutdown(t)
         start_t2(t, now)
         queue_control(t, SHUTDOWN_ACK_CHUNK)
-    elif t.state == SHUTDOWN_ACK_SENT:       # our SHUTDOWN ACK was lost
+    elif t.state == SHUTDOWN_ACK_SENT and SHUTDOWN_ACK_CHUNK not in t.control:   # our SHUTDOWN ACK was lost
         queue_control(t, SHUTDOWN_ACK_CHUNK)
     return 0
 

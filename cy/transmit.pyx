@@ -317,13 +317,13 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
             break
         t.probe_outstanding = size > t.peer_rwnd
         t.probing = False
-        flags = message.flags
+        flags = message.flags & ~<uint8_t>DATA_I
         if message.taken == 0:
             flags |= DATA_B
         if size == remaining:
-            flags |= DATA_E
+            flags |= DATA_E | message.flags & DATA_I     # RFC 7053: I belongs in the last chunk of a message
             if t.state == SHUTDOWN_PENDING and queue.count == 1:
-                flags |= DATA_I              # RFC 7053: the end waits for this acknowledgement
+                flags |= DATA_I              # the end waits for this acknowledgement
         tsn = outstanding.next_tsn
         chunk = outstanding.append(message, message.taken, <unsigned short>size, flags, path.index, now)
         queue.take(size)

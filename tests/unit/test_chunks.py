@@ -33,7 +33,7 @@ class TestData:
         assert chunk == bytes.fromhex("00030015 11223344 5566 7788 01020304 68656c6c 6f000000")
 
     def test_without_user_data_is_well_formed(self):
-        """9260-3.3.1-02 is the handler's business: it answers with No User Data (6.2)."""
+        """To refuse it is the handler's business: it answers with No User Data (6.2)."""
         assert decode_chunk(encode_data(3, 1, 2, 3, bytes(4), b""))["data"] == b""
 
     @pytest.mark.parametrize("length", range(12))

@@ -291,7 +291,7 @@ def test_one_ssn_twice(rx):
 
 
 def test_tail_found_after_a_chunk_that_was_not_added(rx):
-    """DATA of an invalid stream is acknowledged but dropped (9260-6.5-01)."""
+    """DATA of an invalid stream is acknowledged but dropped (section 6.5)."""
     rx.get(2, B, b"a")
     rx.tsns.record_tsn(1)                                # the ack point is 2, unknown to the reassembly
     assert rx.get(3, E, b"b") == DELIVERED
