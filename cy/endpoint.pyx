@@ -338,11 +338,12 @@ cdef class Endpoint:
             association = self.accept_cookie(packet, cookie, route, now)
             if association is None:
                 return 0
-        elif not self.apply_cookie_action(association, action, cookie, route, now):
-            return 0
+        else:
+            association.packet_path = association.path_of(&route.remote)
+            if not self.apply_cookie_action(association, action, cookie, route, now):
+                return 0
         association.packets_in += 1
         association.bytes_in += length
-        association.packet_path = association.path_of(&route.remote) or association.primary
         association.packet_reflects_tag = False
         return association.handle_packet(cursor.position, <uint32_t>(cursor.end - cursor.position), route, now)
 

@@ -13,7 +13,7 @@ from .params cimport (
     PARAMETERS_OK, InitParameters, address_parameter, parse_init_parameters, unrecognized_causes, unrecognized_parameters,
 )
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
-from .pathmgmt cimport add_path, start_heartbeats
+from .pathmgmt cimport add_path, send_heartbeat, start_heartbeats
 from .proto cimport (
     CLOSED, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
     DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK,
@@ -153,17 +153,31 @@ cdef int add_cookie_paths(Tcb t, StateCookie cookie, const Route *route) except 
     for ip in cookie.peer_addresses:
         memcpy(address.ip, <const char *>(<bytes>ip), 16)
         add_path(t, &address, PATH_UNCONFIRMED)
+    t.packet_path = t.path_of(&route.remote) or t.primary
     return 0
 
 
 cdef int acknowledge_cookie(Tcb t, int64_t now) except -1:
-    """COOKIE ACK, first in its packet (9260-5.1-05); ESTABLISHED if the association was not yet."""
+    """COOKIE ACK; ESTABLISHED if the association was not yet."""
+    if t.state in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):          # CLOSED: it is just being made
+        resume_outstanding(t, now)
+        come_up(t, now)
+    return send_cookie_ack(t, now)
+
+
+cdef int send_cookie_ack(Tcb t, int64_t now) except -1:
+    """First in its packet (9260-5.1-05), to where the COOKIE ECHO came from.
+
+    To an address that is not confirmed it goes together with the HEARTBEAT that probes it (9260-5.4-06).
+    """
+    cdef Path path = t.packet_path
+    if path.state == PATH_UNCONFIRMED:
+        path.control.insert(0, COOKIE_ACK_CHUNK)
+        return send_heartbeat(t, path, now)
+    t.reply_path = path
     t.control.insert(0, COOKIE_ACK_CHUNK)
-    if t.state not in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):      # CLOSED: it is just being made
-        t.want_transmit()
-        return 0
-    resume_outstanding(t, now)
-    return come_up(t, now)
+    t.want_transmit()
+    return 0
 
 
 cdef int resume_outstanding(Tcb t, int64_t now) except -1:
@@ -328,8 +342,7 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     t.state = ESTABLISHED
     tell_change(t, RESTART, 0, b"")
     start_heartbeats(t, now)
-    t.control.append(COOKIE_ACK_CHUNK)
-    t.want_transmit()
+    send_cookie_ack(t, now)
     if t.detached:                           # nobody is left who could end it
         shutdown_primitive(t, now)
     return 0
