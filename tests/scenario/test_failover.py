@@ -116,7 +116,7 @@ def test_each_path_has_its_own_counters():
     p.run_for(SECOND)
     first, other = p.client.snapshot()["paths"]
     assert first["cwnd"] > other["cwnd"]
-    assert first["srtt"] == pytest.approx(10 * MILLISECOND, rel=0.5)
+    assert 10 * MILLISECOND <= first["srtt"] < 50 * MILLISECOND  # with a delayed SACK or two
     p.path(0, up=False)
     feed(p, 1)
     p.run_for(1500 * MILLISECOND)
