@@ -382,6 +382,7 @@ cdef class Endpoint:
             acknowledge_cookie(association, now)
         elif action == ACTION_COLLISION:
             collide(association, cookie, route, now)
+            self.register_addresses(association)
         elif action == ACTION_RESTART and association.state == SHUTDOWN_ACK_SENT:
             association.control.append(make_chunk(SHUTDOWN_ACK, 0, b""))
             association.control.append(make_error([make_tlv(COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, b"")]))

@@ -229,10 +229,19 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
                      const Route *route, int64_t now) except -1:
     """INIT while a TCB exists: it stays as it is, and the answer is an INIT ACK (5.2.1, 5.2.2)."""
     cdef StateCookie cookie = StateCookie()
+    cdef Route back = route[0]
+    cdef Path path = t.path_of(&route.remote)
+    cdef int index
     if t.state != COOKIE_WAIT and adds_addresses(t, parameters, route):
         emit(t.shared.outbox, route, t.local_port, t.peer_port, init.initiate_tag,
              make_abort(False, [new_addresses_cause(t, parameters, route)]))     # 9260-5.2.1-03, 5.2.2-01
         return 0
+    if path is None:                         # 9260-5.2.1-02: to an address that the user gave and the INIT lists
+        for index in range(parameters.address_count):
+            path = t.path_of(&parameters.addresses[index])
+            if path is not None:
+                back = path.route
+                break
     if t.state in (COOKIE_WAIT, COOKIE_ECHOED):
         cookie.local_tag = t.local_tag       # 9260-5.2.1-01: the parameters of our own INIT
         cookie.local_initial_tsn = t.local_initial_tsn
@@ -254,9 +263,11 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
     cookie.peer_a_rwnd = init.a_rwnd
     cookie.outbound_streams = min(t.parameters.outbound_streams, init.inbound_streams)
     cookie.inbound_streams = min(t.parameters.inbound_streams, init.outbound_streams)
-    cookie.route = route[0]
-    cookie.peer_addresses = listed_addresses(parameters, route)
-    emit(t.shared.outbox, route, t.local_port, t.peer_port, init.initiate_tag,
+    cookie.route = back
+    cookie.peer_addresses = listed_addresses(parameters, &back)
+    if not same_ip(&back.remote, &route.remote):
+        cookie.peer_addresses.append((<const char *>route.remote.ip)[:16])
+    emit(t.shared.outbox, &back, t.local_port, t.peer_port, init.initiate_tag,
          make_init_ack(jar, cookie, parameters, t.parameters.receive_buffer, cookie.outbound_streams,
                        t.parameters.inbound_streams, t.local_addresses))
     return 0
@@ -304,10 +315,15 @@ cdef int cookie_action(Tcb t, StateCookie cookie) noexcept:
 
 cdef int collide(Tcb t, StateCookie cookie, const Route *route, int64_t now) except -1:
     """Action B: both sides began at once; the peer's tag and numbers are those of the cookie."""
+    cdef Address address
+    memset(&address, 0, sizeof(Address))
     if t.state in (COOKIE_WAIT, COOKIE_ECHOED):
         take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd,
                   min(t.parameters.outbound_streams, cookie.outbound_streams), cookie.inbound_streams,
                   cookie.peer_initial_tsn)
+        for ip in cookie.peer_addresses:     # 5.1.2; the INIT ACK may never come
+            memcpy(address.ip, <const char *>(<bytes>ip), 16)
+            add_path(t, &address, PATH_UNCONFIRMED)
     else:
         t.peer_tag = cookie.peer_tag
     return acknowledge_cookie(t, now)

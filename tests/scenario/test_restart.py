@@ -9,9 +9,11 @@ from asserts import dropped
 from failures import watch
 from net import (
     CLIENT,
+    CLIENT_ADDRESSES,
     MILLISECOND,
     SECOND,
     SERVER,
+    SERVER_ADDRESSES,
     SERVER_PORT,
     Network,
     Puppet,
@@ -191,7 +193,7 @@ def both():
     """A client that also listens at its port, in COOKIE-WAIT, and a puppet in the place of its peer."""
     network = watch(Network(4))
     host = network.host("client", CLIENT)
-    puppet = Puppet(network, SERVER, SERVER_PORT, CLIENT, SERVER_PORT)
+    puppet = Puppet(network, SERVER, SERVER_PORT, CLIENT, SERVER_PORT, more=[STRANGE])
     puppet.server, puppet.endpoint = Server(network, host, port=SERVER_PORT), host.endpoint
 
     def call():
@@ -243,6 +245,38 @@ def test_row_with_another_tag_of_ours(both):
     assert [packet.types for packet in again] == [[COOKIE_ECHO]]
     both.ask(packets.chunk(COOKIE_ACK))
     assert both.client.state == State.ESTABLISHED
+
+
+def test_init_from_an_unknown_source_in_cookie_wait(both):
+    """9260-5.2.1-02: the INIT ACK goes to an address that the user gave and the INIT lists, not to its source."""
+    both.call()
+    (answer,) = both.ask(packets.init(0x20, 200, parameters=address_list(STRANGE, SERVER)), tag=0, source=STRANGE)
+    assert (answer.types, both.routes[-1][1]) == ([INIT_ACK], SERVER)
+    assert answer[INIT_ACK].initiate_tag == both.peer_tag
+    (ack,) = both.ask(echo(cookie_of(answer)))
+    assert ack.types[0] == COOKIE_ACK
+    assert [path["address"] for path in both.client.snapshot()["paths"]] == [SERVER, STRANGE]
+
+
+@pytest.mark.parametrize("delays", [(10, 10), (10, 3), (3, 10), (1, 30)])
+def test_collision_of_hosts_with_two_addresses(delays):
+    """9260-5.2.4-06, 9260-5.1.2-02: whoever's cookie wins, both sides know both addresses of the other."""
+    network = watch(Network(8))
+    a, b = network.host("a", *CLIENT_ADDRESSES), network.host("b", *SERVER_ADDRESSES)
+    for one, other in zip(CLIENT_ADDRESSES, SERVER_ADDRESSES, strict=True):
+        there, back = (delay * MILLISECOND for delay in delays)
+        network.link(one, other).delay, network.link(other, one).delay = there, back
+    Server(network, a, port=5000)
+    Server(network, b, port=5000)
+    sides = [
+        connect(network, a, SERVER_ADDRESSES[:1], 5000, 5000),
+        connect(network, b, CLIENT_ADDRESSES[:1], 5000, 5000),
+    ]
+    assert network.run_until(lambda: all(side.connected for side in sides), limit=10 * SECOND)
+    network.run_for(5 * SECOND)
+    for side, addresses in zip(sides, (SERVER_ADDRESSES, CLIENT_ADDRESSES), strict=True):
+        assert {p["address"]: p["state"] for p in side.snapshot()["paths"]} == dict.fromkeys(addresses, 2)
+    assert (a.endpoint.association_count, b.endpoint.association_count) == (1, 1)
 
 
 def test_new_address_in_cookie_echoed(both):
