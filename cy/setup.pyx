@@ -236,7 +236,7 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
         emit(t.shared.outbox, route, t.local_port, t.peer_port, init.initiate_tag,
              make_abort(False, [new_addresses_cause(t, parameters, route)]))     # 9260-5.2.1-03, 5.2.2-01
         return 0
-    if path is None:                         # 9260-5.2.1-02: to an address that the user gave and the INIT lists
+    if path is None:                         # 9260-5.2.1-02: to an address given and listed
         for index in range(parameters.address_count):
             path = t.path_of(&parameters.addresses[index])
             if path is not None:

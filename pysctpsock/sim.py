@@ -123,8 +123,8 @@ class Host:
         return self.addresses[0]
 
     def source_for(self, destination: str) -> str:
-        """The address from which packets to `destination` leave if the endpoint does not name one: that of the
-        network it is in, by the longest prefix they share (RFC 6724 rule 8)."""
+        """The address from which packets to `destination` leave if the endpoint does not name one: the one
+        that shares the longest prefix with it (RFC 6724 rule 8)."""
         family = [a for a in self.addresses if (":" in a) == (":" in destination)] or self.addresses
         if len(family) == 1:
             return family[0]

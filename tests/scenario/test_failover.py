@@ -41,7 +41,8 @@ def states(side):
 
 def ready_pair(seed=1, link=None, **changes):
     """Two paths, both confirmed on both sides."""
-    p = two_paths(seed, link=link or Link(delay=5 * MILLISECOND), parameters=parameters(**changes)).establish()
+    link = link or Link(delay=5 * MILLISECOND)
+    p = two_paths(seed, link=link, parameters=parameters(**changes)).establish()
     p.run_for(5 * SECOND)
     assert states(p.client) == states(p.server) == [ACTIVE, ACTIVE]
     p.client.notifications.clear()
@@ -64,7 +65,7 @@ def data_destinations(p):
 
 
 def test_transfer_survives_the_loss_of_the_primary_path(record_property):
-    """9260-6.4-03, -05, 9260-8.2-01, -02, -03: what timed out goes to the other address at once, new data when
+    """9260-6.4-03, -05, 9260-8.2-01, -02, -03: what timed out goes to the other at once, new data when
     the primary is given up after 1 + 2 + 4 + 8 + 16 + 32 s; nothing is lost or doubled; the primary is used
     again once a HEARTBEAT is answered.
     """
@@ -130,7 +131,7 @@ def test_each_path_has_its_own_counters():
 
 @pytest.mark.parametrize("broken", ["there", "back"])
 def test_one_direction_of_the_primary_is_dead(broken):
-    """9260-6.4-02, 9260-6.4-03: DATA or SACKs of one path are lost; everything arrives once, over the other."""
+    """9260-6.4-02, 9260-6.4-03: DATA or SACKs of one path are lost; everything arrives once."""
     p = ready_pair()
     ends = (CLIENT_ADDRESSES[0], SERVER_ADDRESSES[0])
     p.network.link(*(ends if broken == "there" else ends[::-1])).up = False
@@ -147,7 +148,7 @@ def test_one_direction_of_the_primary_is_dead(broken):
 
 
 def test_dormant_association_goes_on_when_one_path_heals():
-    """9260-6.4-05, 9260-8.2-02: with no active path it waits; what was queued arrives over the one that heals."""
+    """9260-6.4-05, 9260-8.2-02: with no active path it waits; the queue goes over the one that heals."""
     p = ready_pair(association_max_retrans=40)
     p.path(0, up=False)
     p.path(1, up=False)
@@ -166,7 +167,7 @@ def test_dormant_association_goes_on_when_one_path_heals():
 
 
 def test_association_fails_when_all_paths_stay_down():
-    """9260-8.1-01: ETIMEDOUT once Association.Max.Retrans is exceeded, by the errors of both paths together."""
+    """9260-8.1-01: ETIMEDOUT beyond Association.Max.Retrans, errors of both paths together."""
     p = ready_pair(heartbeat_enabled=False)
     p.path(0, up=False)
     p.path(1, up=False)
@@ -220,7 +221,7 @@ def test_abort_over_the_second_path():
 
 @pytest.mark.parametrize("seed", range(1, 6), ids=lambda seed: f"seed{seed}")
 def test_storm_with_a_flapping_path(seed):
-    """9260-6.2-01, 9260-6.4-03, 9260-8.2-02: 10 % loss on both paths, one going up and down every few seconds:
+    """9260-6.2-01, 9260-6.4-03, 9260-8.2-02: 10 % loss on both paths, one up and down every few seconds:
     everything arrives exactly once, in both directions.
     """
     storm = Link(delay=5 * MILLISECOND, jitter=2 * MILLISECOND, loss=0.10, duplicate=0.02, reorder=0.05)
@@ -236,7 +237,11 @@ def test_storm_with_a_flapping_path(seed):
     for side, messages in zip((p.client, p.server), sends, strict=True):
         for number, message in enumerate(messages):
             side.send(message, stream_id=number % 10)
-    done = p.until(lambda: len(p.server.messages) >= 300 and len(p.client.messages) >= 300, limit=6 * 3600 * SECOND)
+
+    def complete():
+        return len(p.server.messages) >= 300 and len(p.client.messages) >= 300
+
+    done = p.until(complete, limit=6 * 3600 * SECOND)
     assert done, f"seed {seed}: {len(p.server.messages)} and {len(p.client.messages)} messages; {p.states}"
     for receiver, messages in ((p.server, sends[0]), (p.client, sends[1])):
         for stream_id in range(10):

@@ -1,4 +1,4 @@
-"""Several addresses for each side: how they are told, verified and used (RFC 9260 sections 5.1.2, 5.4, 6.4, 8.3)."""
+"""Several addresses for each side: how they are told, verified, used (RFC 9260: 5.1.2, 5.4, 6.4, 8.3)."""
 
 import errno
 import itertools
@@ -10,18 +10,15 @@ from asserts import dropped
 from failures import watch
 from net import (
     CLIENT_ADDRESSES,
-    CLIENT_PORT,
     MILLISECOND,
     SECOND,
     SERVER_ADDRESSES,
-    SERVER_PORT,
     Link,
     Network,
     Pair,
     Puppet,
     Server,
     State,
-    connect,
     parameters,
     two_paths,
 )
@@ -45,7 +42,8 @@ def address_list(*hosts):
 
 def listed(chunk):
     """The addresses that an INIT or INIT ACK lists."""
-    return [str(ip_address(value)) for type, value in chunk.parameters if type in (IPV4_ADDRESS, IPV6_ADDRESS)]
+    kinds = IPV4_ADDRESS, IPV6_ADDRESS
+    return [str(ip_address(value)) for type, value in chunk.parameters if type in kinds]
 
 
 def paths(side):
@@ -140,7 +138,7 @@ def test_restart_with_the_same_odd_list(net, hosts):
 
 
 def test_init_ack_of_many_addresses():
-    """9260-5.1.2-02, 9260-3.3.3-06: 30 and 60 addresses, an INIT ACK of more than 1500 bytes, one association."""
+    """9260-5.1.2-02, 9260-3.3.3-06: 30 and 60 addresses, an INIT ACK of more than 1500 bytes."""
     clients = [f"fd00::{i:x}:1" for i in range(1, 31)]
     servers = [f"fd00::{i:x}:2" for i in range(1, 61)]
     p = Pair(clients=clients, servers=servers, destinations=servers[:1]).establish()
@@ -403,7 +401,7 @@ def test_heartbeats_of_idle_paths_are_spread():
 
 
 def test_unanswered_heartbeats_back_off():
-    """9260-8.3-01, 9260-8.3-04, 9260-8.2-01: the RTO doubles, the counter stops after the path is given up."""
+    """9260-8.3-01, 9260-8.3-04, 9260-8.2-01: the RTO doubles, the counter stops beyond its limit."""
     p = two_paths().establish()
     p.run_for(5 * SECOND)
     p.path(1, up=False)
