@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from .address cimport Route, host_from_address
 from .chunks cimport get_shutdown, make_error, make_tlv
 from .path cimport Path
-from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, start_heartbeats
+from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, other_path, start_heartbeats
 from .proto cimport (
     ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U, DROP_BAD_TAG, DROP_BUNDLED_ALONE,
     DROP_CHUNK_LENGTH, DROP_MALFORMED_CHUNK, DROP_STALE_ERROR, DROP_UNEXPECTED_CHUNK, DROP_UNKNOWN_CHUNK,
@@ -187,6 +187,7 @@ cdef class Association(Tcb):
         if not self.ended and self.timers.deadline[TIMER_T5_GUARD] <= now:
             on_t5(self, now)
         if not self.ended and self.timers.deadline[TIMER_T2_SHUTDOWN] <= now:
+            self.reply_path = other_path(self, self.reply_path)      # 9260-6.4-03
             on_t2(self, now)
         if not self.ended and self.timers.deadline[TIMER_SACK] <= now:
             on_sack_timer(self, now)

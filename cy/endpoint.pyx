@@ -268,6 +268,7 @@ cdef class Endpoint:
         cdef Listener listener
         cdef StateCookie cookie
         cdef list causes
+        cdef int index
         cursor.position = packet + COMMON_HEADER
         cursor.end = packet + length
         if (next_chunk(&cursor, &chunk) != CURSOR_ITEM or not get_init(&chunk, &init)
@@ -280,6 +281,9 @@ cdef class Endpoint:
         if causes:
             return self.refuse(packet, init.initiate_tag, causes, route, DROP_MALFORMED_CHUNK, now)
         association = self.by_address.get(self.key(&route.remote, peer_port, port))
+        for index in range(parameters.address_count):    # 9260-5.1.2-03: any address of the INIT finds it
+            if association is None:
+                association = self.by_address.get(self.key(&parameters.addresses[index], peer_port, port))
         if association is not None:
             if association.state == SHUTDOWN_ACK_SENT:   # 9260-9.2-07
                 association.control.append(make_chunk(SHUTDOWN_ACK, 0, b""))
@@ -331,6 +335,9 @@ cdef class Endpoint:
                         or (<const char *>route.remote.ip)[:16] in cookie.peer_addresses)):
             return self.drop(DROP_COOKIE_MISMATCH)
         association = self.by_address.get(self.key(&route.remote, cookie.peer_port, cookie.local_port))
+        for ip in cookie.peer_addresses:                 # 9260-5.1.2-03
+            if association is None:
+                association = self.by_address.get((ip, 0, cookie.peer_port, cookie.local_port))
         action = cookie_action(association, cookie) if association is not None else ACTION_RESTART
         if verdict == COOKIE_TOO_OLD and not (association is not None and action == ACTION_DUPLICATE):
             emit(self.outbox, route, cookie.local_port, cookie.peer_port, cookie.peer_tag,
@@ -341,11 +348,12 @@ cdef class Endpoint:
             association = self.accept_cookie(packet, cookie, route, now)
             if association is None:
                 return 0
-        elif not self.apply_cookie_action(association, action, cookie, route, now):
-            return 0
+        else:
+            association.packet_path = association.path_of(&route.remote) or association.primary
+            if not self.apply_cookie_action(association, action, cookie, route, now):
+                return 0
         association.packets_in += 1
         association.bytes_in += length
-        association.packet_path = association.path_of(&route.remote) or association.primary
         association.packet_reflects_tag = False
         return association.handle_packet(cursor.position, <uint32_t>(cursor.end - cursor.position), route,
                                          now)
@@ -378,6 +386,7 @@ cdef class Endpoint:
             acknowledge_cookie(association, now)
         elif action == ACTION_COLLISION:
             collide(association, cookie, route, now)
+            self.register_addresses(association)
         elif action == ACTION_RESTART and association.state == SHUTDOWN_ACK_SENT:
             association.control.append(make_chunk(SHUTDOWN_ACK, 0, b""))
             association.control.append(make_error([make_tlv(COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, b"")]))

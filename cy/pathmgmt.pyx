@@ -3,6 +3,7 @@ import errno
 
 from cpython.bytes cimport PyBytes_GET_SIZE
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
+from libc.string cimport memset
 
 from .address cimport Address, Route, host_from_address, is_ipv4, is_unicast
 from .chunks cimport get_heartbeat, make_chunk, make_tlv
@@ -43,7 +44,7 @@ cdef int add_path(Tcb t, const Address *address, int state) except -1:
     if not t.local_addresses:
         route.local = t.primary.route.local
     else:
-        route.local = Address()              # the system chooses by its routes
+        memset(&route.local, 0, sizeof(Address))         # the system chooses by its routes
     t.paths.append(new_path(&route, <uint8_t>len(t.paths), state, t.parameters))
     if t.outstanding is not None:
         t.outstanding.set_paths(len(t.paths))

@@ -16,7 +16,7 @@ from .params cimport (
     unrecognized_parameters,
 )
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
-from .pathmgmt cimport add_path, start_heartbeats
+from .pathmgmt cimport add_path, send_heartbeat, start_heartbeats
 from .proto cimport (
     CLOSED, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
     DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK, INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION,
@@ -156,17 +156,31 @@ cdef int add_cookie_paths(Tcb t, StateCookie cookie, const Route *route) except 
     for ip in cookie.peer_addresses:
         memcpy(address.ip, <const char *>(<bytes>ip), 16)
         add_path(t, &address, PATH_UNCONFIRMED)
+    t.packet_path = t.path_of(&route.remote) or t.primary
     return 0
 
 
 cdef int acknowledge_cookie(Tcb t, int64_t now) except -1:
-    """COOKIE ACK, first in its packet (9260-5.1-05); ESTABLISHED if the association was not yet."""
+    """COOKIE ACK; ESTABLISHED if the association was not yet."""
+    if t.state in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):          # CLOSED: it is just being made
+        resume_outstanding(t, now)
+        come_up(t, now)
+    return send_cookie_ack(t, now)
+
+
+cdef int send_cookie_ack(Tcb t, int64_t now) except -1:
+    """First in its packet (9260-5.1-05), to where the COOKIE ECHO came from.
+
+    To an address that is not confirmed it goes together with the HEARTBEAT that probes it (9260-5.4-06).
+    """
+    cdef Path path = t.packet_path
+    if path.state == PATH_UNCONFIRMED:
+        path.control.insert(0, COOKIE_ACK_CHUNK)
+        return send_heartbeat(t, path, now)
+    t.reply_path = path
     t.control.insert(0, COOKIE_ACK_CHUNK)
-    if t.state not in (CLOSED, COOKIE_WAIT, COOKIE_ECHOED):      # CLOSED: it is just being made
-        t.want_transmit()
-        return 0
-    resume_outstanding(t, now)
-    return come_up(t, now)
+    t.want_transmit()
+    return 0
 
 
 cdef int resume_outstanding(Tcb t, int64_t now) except -1:
@@ -218,10 +232,19 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
                      const Route *route, int64_t now) except -1:
     """INIT while a TCB exists: it stays as it is, and the answer is an INIT ACK (5.2.1, 5.2.2)."""
     cdef StateCookie cookie = StateCookie()
+    cdef Route back = route[0]
+    cdef Path path = t.path_of(&route.remote)
+    cdef int index
     if t.state != COOKIE_WAIT and adds_addresses(t, parameters, route):
         emit(t.shared.outbox, route, t.local_port, t.peer_port, init.initiate_tag,
              make_abort(False, [new_addresses_cause(t, parameters, route)]))     # 9260-5.2.1-03, 5.2.2-01
         return 0
+    if path is None:                         # 9260-5.2.1-02: to an address given and listed
+        for index in range(parameters.address_count):
+            path = t.path_of(&parameters.addresses[index])
+            if path is not None:
+                back = path.route
+                break
     if t.state in (COOKIE_WAIT, COOKIE_ECHOED):
         cookie.local_tag = t.local_tag       # 9260-5.2.1-01: the parameters of our own INIT
         cookie.local_initial_tsn = t.local_initial_tsn
@@ -243,9 +266,11 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
     cookie.peer_a_rwnd = init.a_rwnd
     cookie.outbound_streams = min(t.parameters.outbound_streams, init.inbound_streams)
     cookie.inbound_streams = min(t.parameters.inbound_streams, init.outbound_streams)
-    cookie.route = route[0]
-    cookie.peer_addresses = listed_addresses(parameters, route)
-    emit(t.shared.outbox, route, t.local_port, t.peer_port, init.initiate_tag,
+    cookie.route = back
+    cookie.peer_addresses = listed_addresses(parameters, &back)
+    if not same_ip(&back.remote, &route.remote):
+        cookie.peer_addresses.append((<const char *>route.remote.ip)[:16])
+    emit(t.shared.outbox, &back, t.local_port, t.peer_port, init.initiate_tag,
          make_init_ack(jar, cookie, parameters, t.parameters.receive_buffer, cookie.outbound_streams,
                        t.parameters.inbound_streams, t.local_addresses))
     return 0
@@ -293,10 +318,15 @@ cdef int cookie_action(Tcb t, StateCookie cookie) noexcept:
 
 cdef int collide(Tcb t, StateCookie cookie, const Route *route, int64_t now) except -1:
     """Action B: both sides began at once; the peer's tag and numbers are those of the cookie."""
+    cdef Address address
+    memset(&address, 0, sizeof(Address))
     if t.state in (COOKIE_WAIT, COOKIE_ECHOED):
         take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd,
                   min(t.parameters.outbound_streams, cookie.outbound_streams), cookie.inbound_streams,
                   cookie.peer_initial_tsn)
+        for ip in cookie.peer_addresses:     # 5.1.2; the INIT ACK may never come
+            memcpy(address.ip, <const char *>(<bytes>ip), 16)
+            add_path(t, &address, PATH_UNCONFIRMED)
     else:
         t.peer_tag = cookie.peer_tag
     return acknowledge_cookie(t, now)
@@ -331,8 +361,7 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     t.state = ESTABLISHED
     tell_change(t, RESTART, 0, b"")
     start_heartbeats(t, now)
-    t.control.append(COOKIE_ACK_CHUNK)
-    t.want_transmit()
+    send_cookie_ack(t, now)
     if t.detached:                           # nobody is left who could end it
         shutdown_primitive(t, now)
     return 0

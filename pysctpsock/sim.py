@@ -20,6 +20,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterator
 from heapq import heappop, heappush
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,13 @@ class Host:
         return self.addresses[0]
 
     def source_for(self, destination: str) -> str:
-        """The address from which packets to `destination` leave if the endpoint does not name one."""
-        ipv6 = ":" in destination
-        return next((a for a in self.addresses if (":" in a) == ipv6), self.addresses[0])
+        """The address from which packets to `destination` leave if the endpoint does not name one: the one
+        that shares the longest prefix with it (RFC 6724 rule 8)."""
+        family = [a for a in self.addresses if (":" in a) == (":" in destination)] or self.addresses
+        if len(family) == 1:
+            return family[0]
+        wanted = int(ip_address(destination))
+        return min(family, key=lambda a: (int(ip_address(a)) ^ wanted).bit_length())
 
 
 class Network:

@@ -13,10 +13,12 @@ from pysctpsock.sim import MILLISECOND, SECOND, UDP_PORT, Link, Network
 
 __all__ = [
     "CLIENT",
+    "CLIENT_ADDRESSES",
     "CLIENT_PORT",
     "MILLISECOND",
     "SECOND",
     "SERVER",
+    "SERVER_ADDRESSES",
     "SERVER_PORT",
     "UNORDERED",
     "Link",
@@ -34,9 +36,11 @@ __all__ = [
     "receiver",
     "sender",
     "story",
+    "two_paths",
 ]
 
 CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
+CLIENT_ADDRESSES, SERVER_ADDRESSES = ("10.0.1.1", "10.0.2.1"), ("10.0.1.2", "10.0.2.2")  # two networks
 CLIENT_PORT, SERVER_PORT = 40_000, 13
 UNORDERED = 1  # SCTP_UNORDERED
 ALL_NOTIFICATIONS = 0x3FFE
@@ -162,7 +166,7 @@ class Server:
         self.user.event_mask = ALL_NOTIFICATIONS  # accepted associations inherit it
         self.sides = []
         self.listener = host.endpoint.listen(
-            self.user, host.address, port, backlog, parameters or ProtocolParameters()
+            self.user, list(host.addresses), port, backlog, parameters or ProtocolParameters()
         )
 
     def ready(self, flags):
@@ -185,11 +189,11 @@ def connect(
     parameters=None,
     udp_port=UDP_PORT,
 ):
-    """Start an association (its INIT leaves when the network runs next)."""
+    """Start an association (its INIT leaves when the network runs next).  `destination` may be a list."""
     side = Side(network, host)
     side.association = host.endpoint.connect(
         side.user,
-        host.address,
+        list(host.addresses),
         local_port,
         destination,
         port,
@@ -206,12 +210,25 @@ class Pair:
     side.
     """
 
-    def __init__(self, seed=1, link=None, parameters=None, server_parameters=None, backlog=128, **options):
+    def __init__(
+        self,
+        seed=1,
+        link=None,
+        parameters=None,
+        server_parameters=None,
+        backlog=128,
+        clients=(CLIENT,),
+        servers=(SERVER,),
+        destinations=None,
+        **options,
+    ):
+        """`clients` and `servers`: the addresses of the two hosts; `destinations`: those given to connect."""
         self.parameters = parameters or ProtocolParameters()
         self.server_parameters = server_parameters or self.parameters
         self.network = watch(Network(seed, link, **options))
-        self.client_host = self.network.host("client", CLIENT, parameters=self.parameters)
-        self.server_host = self.network.host("server", SERVER, parameters=self.server_parameters)
+        self.client_host = self.network.host("client", *clients, parameters=self.parameters)
+        self.server_host = self.network.host("server", *servers, parameters=self.server_parameters)
+        self.destinations = list(destinations or servers)
         self.listener = Server(
             self.network, self.server_host, parameters=self.server_parameters, backlog=backlog
         )
@@ -219,7 +236,11 @@ class Pair:
 
     def connect(self, local_port=CLIENT_PORT):
         self.client = connect(
-            self.network, self.client_host, local_port=local_port, parameters=self.parameters
+            self.network,
+            self.client_host,
+            self.destinations,
+            local_port=local_port,
+            parameters=self.parameters,
         )
         return self.client
 
@@ -237,6 +258,17 @@ class Pair:
 
     def run_for(self, duration):
         self.network.run_for(duration)
+
+    def path(self, index, **settings):
+        """Change the links of the network that the hosts' addresses `index` are in: path(0, up=False)."""
+        hosts = self.client_host, self.server_host
+        ends = {host.addresses[index] for host in hosts if index < len(host.addresses)}
+        for one in self.client_host.addresses:
+            for other in self.server_host.addresses:
+                if ends & {one, other}:
+                    for link in (self.network.link(one, other), self.network.link(other, one)):
+                        for name, value in settings.items():
+                            setattr(link, name, value)
 
     def close(self, limit=600 * SECOND):
         """Shut down from the client and see both sides gone without an error."""
@@ -266,6 +298,11 @@ def pair(seed=1, **options):
     return made
 
 
+def two_paths(seed=1, **options):
+    """A Pair of hosts with two addresses each, one in either of two networks; not yet connected."""
+    return Pair(seed, clients=CLIENT_ADDRESSES, servers=SERVER_ADDRESSES, **options)
+
+
 def story(network, fates=False):
     """What was said: ["client: INIT", "server: INIT_ACK", ...] in order of sending, once a packet."""
     names = {address: host.name for host in network.hosts for address in host.addresses}
@@ -292,7 +329,9 @@ class Puppet:
         peer_port=SERVER_PORT,
         tag=0x01020304,
         tsn=1000,
+        more=(),
     ):
+        """`more`: further addresses, from which `send` sends if it is told so."""
         self.network, self.address, self.port, self.peer, self.peer_port = (
             network,
             address,
@@ -305,19 +344,22 @@ class Puppet:
         self.ssn = 0
         self.inbox, self._outbox = [], []
         self.arrivals = []  # time of each packet of inbox
+        self.routes = []  # (source, destination) of each packet of inbox
         self.answers_heartbeats = True  # and keeps them out of the inbox
         self.drops = {}
-        self.host = network.host(f"puppet {address}", address, endpoint=self)
+        self.host = network.host(f"puppet {address}", address, *more, endpoint=self)
 
     # the face that the network sees
 
     def receive_datagram(self, packet, source, source_udp_port, destination, carrier, now):
         parsed = packets.parse(packet)
         if self.answers_heartbeats and parsed.types == [packets.HEARTBEAT]:
-            self.send(packets.chunk(packets.HEARTBEAT_ACK, 0, parsed.chunks[0].value))
+            answer = packets.chunk(packets.HEARTBEAT_ACK, 0, parsed.chunks[0].value)
+            self.send(answer, source=destination, destination=source)
             return
         self.inbox.append(parsed)
         self.arrivals.append(now)
+        self.routes.append((source, destination))
 
     def take_packets(self, now):
         taken, self._outbox = self._outbox, []
@@ -331,13 +373,14 @@ class Puppet:
 
     # what tests do
 
-    def send(self, *chunks, tag=None, port=None, peer_port=None):
+    def send(self, *chunks, tag=None, port=None, peer_port=None, source=None, destination=None):
         """One packet to the peer; it leaves when the network runs next."""
         tag = self.peer_tag if tag is None else tag
-        self.send_raw(packets.packet(port or self.port, peer_port or self.peer_port, tag, *chunks))
+        packet = packets.packet(port or self.port, peer_port or self.peer_port, tag, *chunks)
+        self.send_raw(packet, source, destination)
 
-    def send_raw(self, packet):
-        self._outbox.append((packet, self.peer, UDP_PORT, self.address, 0))
+    def send_raw(self, packet, source=None, destination=None):
+        self._outbox.append((packet, destination or self.peer, UDP_PORT, source or self.address, 0))
 
     def ask(self, *chunks, wait=10 * MILLISECOND, **options):
         """Send a packet; the packets that came back within `wait`."""
@@ -371,9 +414,14 @@ class Puppet:
         cookie = dict(ack.parameters)[packets.STATE_COOKIE]
         answers = self.ask(packets.chunk(packets.COOKIE_ECHO, 0, cookie))
         assert answers and answers[0].types[0] == packets.COOKIE_ACK, answers
+        self.forget()
+        return self
+
+    def forget(self):
+        """Empty the inbox."""
         self.inbox.clear()
         self.arrivals.clear()
-        return self
+        self.routes.clear()
 
     def answer_init(self, a_rwnd=65536, **options):
         """The handshake as server, to an INIT that lies in the inbox."""
@@ -382,8 +430,7 @@ class Puppet:
         (echo,) = self.ask(packets.init_ack(self.tag, self.tsn, a_rwnd, **options))
         assert echo.types[0] == packets.COOKIE_ECHO
         more = self.ask(packets.chunk(packets.COOKIE_ACK))
-        self.inbox.clear()
-        self.arrivals.clear()
+        self.forget()
         return [echo, *more]
 
 
@@ -396,8 +443,7 @@ def receiver(seed=3, **options):
     puppet = Puppet(network).establish()
     puppet.wait(SECOND)
     puppet.side, puppet.endpoint, puppet.server = listener.sides[0], host.endpoint, listener
-    puppet.inbox.clear()
-    puppet.arrivals.clear()
+    puppet.forget()
     return puppet
 
 
