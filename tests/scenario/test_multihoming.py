@@ -292,7 +292,7 @@ def test_heartbeat_from_a_stranger_is_not_answered(net):
 
 
 def test_timed_out_data_goes_to_another_path():
-    """9260-6.4-01, 9260-6.4-03, 9260-6.3.3-06: new data to the primary, after T3 to the other address."""
+    """9260-6.4-01, 9260-6.4-03, 9260-6.3.3-02: new data to the primary, after T3 to the other address."""
     net = verified_puppet(path_max_retrans=5)
     net.side.send(b"slow")
     net.wait(10 * MILLISECOND)
