@@ -40,6 +40,7 @@ cdef class Endpoint:
     cdef CookieJar jar
     cdef TagTable by_tag
     cdef dict by_id                          # assoc_id -> Association: this keeps them alive
+    cdef dict ports_held                     # local port -> how many associations have it
     cdef dict by_address                     # (peer ip, peer port, local port) -> Association
     cdef dict listeners                      # local port -> [Listener]
     cdef int32_t last_assoc_id

@@ -103,6 +103,7 @@ cdef class Endpoint:
         self.jar = CookieJar(self.shared.entropy)
         self.by_tag = TagTable()
         self.by_id = {}
+        self.ports_held = {}
         self.by_address = {}
         self.listeners = {}
         self.last_assoc_id = FIRST_ASSOC_ID - 1
@@ -440,6 +441,7 @@ cdef class Endpoint:
     cdef int register(self, Association association) except -1:
         self.by_tag.add(association.local_tag, association)
         self.by_id[association.assoc_id] = association
+        self.ports_held[association.local_port] = self.ports_held.get(association.local_port, 0) + 1
         self.register_addresses(association)
         association.reschedule()
         return 0
@@ -471,7 +473,10 @@ cdef class Endpoint:
             self.shared.agenda.forget(association)
             if self.by_tag.find(association.local_tag) == <PyObject *>association:
                 self.by_tag.remove(association.local_tag)
-            self.by_id.pop(association.assoc_id, None)
+            if self.by_id.pop(association.assoc_id, None) is not None:
+                self.ports_held[association.local_port] -= 1
+                if self.ports_held[association.local_port] == 0:
+                    del self.ports_held[association.local_port]
             self.forget_addresses(association)
         return 0
 
@@ -658,6 +663,11 @@ cdef class Endpoint:
     def association_count(self) -> int:
         self.bury()
         return len(self.by_id)
+
+    def holds_port(self, int port) -> bool:
+        """Whether an association that has not ended has this local port."""
+        self.bury()
+        return port in self.ports_held
 
     @property
     def associations(self) -> list:

@@ -152,7 +152,7 @@ class Stack:
         start = secrets.randbelow(len(DYNAMIC_PORTS))
         for i in range(len(DYNAMIC_PORTS)):
             claim.port = DYNAMIC_PORTS[(start + i) % len(DYNAMIC_PORTS)]
-            if claim.port not in self.claims:
+            if claim.port not in self.claims and not self.endpoint.holds_port(claim.port):
                 return
         raise error(errno.EADDRINUSE, "no free dynamic SCTP port")
 
@@ -162,8 +162,7 @@ class Stack:
                   if other is not claim and claim.overlaps(other)]
         if any(other.listening or not (other.reuse and claim.reuse) for other in others):
             return True
-        return not claim.reuse and not others and any(
-            association.local_port == claim.port for association in self.endpoint.associations)
+        return not claim.reuse and not others and bool(self.endpoint.holds_port(claim.port))
 
     def listening_conflict(self, claim: Claim) -> bool:
         """Whether another socket listens there already."""

@@ -391,3 +391,17 @@ def test_parameters_of_the_listener():
     parameters.outbound_streams = 7
     association = listener.accept()
     assert association.outbound_streams == association.parameters.outbound_streams == 3
+
+
+def test_ports_are_held_by_associations():
+    """A port stays busy until its last association is gone (RFC 6458 section 9.2; Linux's close)."""
+    endpoint = Endpoint(b"e" * 32)
+    users = [SctpUser(endpoint.ready_list) for _ in range(2)]
+    parameters = ProtocolParameters()
+    first, second = [endpoint.connect(user, "", 40_000, PEER, port, UDP_PORT, 0, parameters, NOW)
+                     for user, port in zip(users, (7, 8), strict=True)]
+    assert endpoint.holds_port(40_000) and not endpoint.holds_port(40_001)
+    first.abort(b"", NOW)
+    assert endpoint.holds_port(40_000)
+    second.abort(b"", NOW)
+    assert not endpoint.holds_port(40_000)
