@@ -11,21 +11,24 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 60  # seconds, on a busy machine
 
 
-def environment(udp_port):
+def environment(arguments, udp_port):
     """The environment of a program whose SCTP goes in UDP to this port."""
-    return {**os.environ, "PYSCTPSOCK_UDP_PORT": str(udp_port), "PYTHONUNBUFFERED": "1"}
+    variables = {**os.environ, "PYSCTPSOCK_UDP_PORT": str(udp_port), "PYTHONUNBUFFERED": "1"}
+    if isinstance(arguments[0], Path):  # a script finds what lies beside it, whatever holds for modules
+        variables.pop("PYTHONSAFEPATH", None)
+    return variables
 
 
 def start(arguments, udp_port):
     """A Python program in a process of its own; `arguments` as after `python`."""
-    return subprocess.Popen([sys.executable, *map(str, arguments)], env=environment(udp_port), text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen([sys.executable, *map(str, arguments)], env=environment(arguments, udp_port),
+                            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def run(arguments, udp_port):
     """Run a Python program to its end; subprocess.CompletedProcess with its output."""
-    return subprocess.run([sys.executable, *map(str, arguments)], env=environment(udp_port), text=True,
-                          capture_output=True, timeout=PATIENCE, check=False)
+    return subprocess.run([sys.executable, *map(str, arguments)], env=environment(arguments, udp_port),
+                          text=True, capture_output=True, timeout=PATIENCE, check=False)
 
 
 def wait_for_udp_port(port, process):
