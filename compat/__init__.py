@@ -1,1 +1,1 @@
-"""Drop-in replacements for other SCTP interfaces (pysctp, lksctp names); none yet."""
+"""Drop-in replacements for other SCTP interfaces: pysctp's module, lksctp's C names.  None is here yet."""
