@@ -23,7 +23,7 @@ from .serial cimport tsn_t
 from .tcb cimport MOST_CAUSES, MOST_CONTROL, Tcb
 from .teardown cimport (
     abort_association, on_abort, on_error, on_shutdown, on_shutdown_ack, on_shutdown_complete, on_t2, on_t5,
-    shutdown_primitive, start_t2,
+    peer_is_alive, shutdown_primitive,
 )
 from .timers cimport TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD
 from .transfer cimport (
@@ -153,7 +153,7 @@ cdef class Association(Tcb):
                 self.control.append(make_error(self.causes))
             self.causes = []
         if self.state == SHUTDOWN_SENT:
-            start_t2(self, now)              # 9260-9.2-02: whatever comes, the peer lives
+            peer_is_alive(self, now)
         after_packet(self, now)
         if not self.ended:
             transmit(self, now)

@@ -139,8 +139,20 @@ cdef int send_shutdown(Tcb t) except -1:
 
 
 cdef int answer_data_in_shutdown_sent(Tcb t, int64_t now) except -1:
-    """9260-9.2-03: each packet with DATA is answered at once (T2 restarts at any packet)."""
+    """9260-9.2-03: each packet with DATA is answered at once, and gives the peer time for more."""
+    start_t2(t, now)
     return send_shutdown(t)
+
+
+cdef int peer_is_alive(Tcb t, int64_t now) except -1:
+    """9260-9.2-02: whatever comes in SHUTDOWN-SENT, the count and the back-off of T2 begin anew.
+
+    Only DATA puts the next SHUTDOWN off, though: a peer that missed the last one goes on with HEARTBEATs.
+    """
+    cdef int64_t deadline = t.timers.deadline[TIMER_T2_SHUTDOWN]
+    start_t2(t, now)
+    t.timers.deadline[TIMER_T2_SHUTDOWN] = min(deadline, t.timers.deadline[TIMER_T2_SHUTDOWN])
+    return 0
 
 
 cdef int on_t2(Tcb t, int64_t now) except -1:
