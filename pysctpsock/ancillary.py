@@ -23,6 +23,11 @@ LENGTHS = {  # of the payload of what may be sent
     c.SCTP_INIT: 8, c.SCTP_SNDRCV: 32, c.SCTP_SNDINFO: 16, c.SCTP_PRINFO: 8, c.SCTP_AUTHINFO: 2,
     c.SCTP_DSTADDRV4: 4, c.SCTP_DSTADDRV6: 16,
 }
+SENDV_TYPES = {  # infotype: the ancillary type
+    c.SCTP_SENDV_SNDINFO: c.SCTP_SNDINFO,
+    c.SCTP_SENDV_PRINFO: c.SCTP_PRINFO,
+    c.SCTP_SENDV_AUTHINFO: c.SCTP_AUTHINFO,
+}
 
 
 @dataclass
@@ -81,6 +86,25 @@ def parse(items: Iterable[tuple[int, int, Any]], sock: Any) -> SendInfo:
     if info.flags & ~SEND_FLAGS:
         raise error(errno.EINVAL, f"flags {info.flags:#x}")
     return info
+
+
+def sendv_items(info: Any, infotype: int) -> list[Item]:
+    """sctp_sendv's information (RFC 6458 section 9.12) as ancillary data; EINVAL if it is not of its type."""
+    data = b"" if info is None else bytes(memoryview(info))
+    if infotype == c.SCTP_SENDV_NOINFO and not data:
+        return []
+    kind = SENDV_TYPES.get(infotype)
+    if kind is not None and len(data) == LENGTHS[kind]:
+        return [(c.IPPROTO_SCTP, kind, data)]
+    if infotype != c.SCTP_SENDV_SPA or len(data) != ctypes.sizeof(structs.sctp_sendv_spa):
+        raise error(errno.EINVAL, "sctp_sendv: the information is not of its type")
+    spa = structs.sctp_sendv_spa.unpack(data)
+    members = [
+        (c.SCTP_SEND_SNDINFO_VALID, c.SCTP_SNDINFO, spa.sendv_sndinfo),
+        (c.SCTP_SEND_PRINFO_VALID, c.SCTP_PRINFO, spa.sendv_prinfo),
+        (c.SCTP_SEND_AUTHINFO_VALID, c.SCTP_AUTHINFO, spa.sendv_authinfo),
+    ]
+    return [(c.IPPROTO_SCTP, kind, bytes(member)) for bit, kind, member in members if spa.sendv_flags & bit]
 
 
 def sndrcvinfo(fields: tuple[Any, ...], assoc_id: int) -> Any:

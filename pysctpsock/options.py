@@ -127,7 +127,7 @@ def _parse(option: Option, data: bytes) -> Any:
 
 def _resolve(sock: Any, option: Option, request: Any, setting: bool = False) -> Target:
     """The association that the id in the value means: on a one-to-one socket always its own, if any."""
-    association = sock.connected_association()
+    association = sock.association_meant(0)
     if option.ids == "C" and association is None:
         raise error(errno.EINVAL, f"{option.name} is of an association, and there is none")
     parameters = association.parameters if association is not None else sock.parameters

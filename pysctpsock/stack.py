@@ -24,7 +24,7 @@ from .errors import error
 from .hub import GeventDriver
 
 if TYPE_CHECKING:
-    from .one_to_one import SctpSocket
+    from .base import SctpSocket
 
 DYNAMIC_PORTS = range(49152, 65536)  # RFC 6335 section 6
 DRAIN_TIME = 5.0  # seconds at exit for associations that are being shut down

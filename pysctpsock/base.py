@@ -1,0 +1,548 @@
+"""What sockets of both styles share: names, waiting, addresses, receiving, options, the end.
+
+RFC 6458 sections 3, 4, 8 and 9, with Linux's errnos.  Calls that must wait let other greenlets run; what
+needs no waiting is done in the compiled base class.  Each style (one_to_one, one_to_many) adds
+
+    _associations() -> list                  those of this socket, also ones that have ended
+    association_meant(assoc_id)              the association that an id means to this socket, or None
+    take_error() -> int                      the errno that SO_ERROR shows
+    _send(...), _await_record(...)           the rules of sending and of waiting for a message (see sockbase)
+"""
+from __future__ import annotations
+
+import errno
+import io
+import socket as _socket
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+from typing import Any
+
+from . import ancillary, notifications, options, structs
+from . import constants as c
+from ._cy.sockbase import Readiness, SocketBase
+from ._cy.user import SctpUser
+from .address import from_core, is_wildcard, to_core
+from .errors import error
+from .hub import WaitList
+from .stack import Claim, Stack, stack
+
+Address = tuple[Any, ...]
+
+SETTING_UP = (c.SCTP_COOKIE_WAIT, c.SCTP_COOKIE_ECHOED)
+DEFAULT_BACKLOG = min(_socket.SOMAXCONN, 128)  # that of the socket module
+KIND_FLAGS = getattr(_socket, "SOCK_NONBLOCK", 0) | getattr(_socket, "SOCK_CLOEXEC", 0)
+OPT_INFO = frozenset((  # what sctp_opt_info() takes
+    c.SCTP_RTOINFO, c.SCTP_ASSOCINFO, c.SCTP_INITMSG, c.SCTP_NODELAY, c.SCTP_AUTOCLOSE, c.SCTP_PRIMARY_ADDR,
+    c.SCTP_DISABLE_FRAGMENTS, c.SCTP_PEER_ADDR_PARAMS, c.SCTP_DEFAULT_SEND_PARAM, c.SCTP_EVENTS,
+    c.SCTP_I_WANT_MAPPED_V4_ADDR, c.SCTP_MAXSEG, c.SCTP_STATUS, c.SCTP_GET_PEER_ADDR_INFO,
+    c.SCTP_AUTH_ACTIVE_KEY, c.SCTP_PEER_AUTH_CHUNKS, c.SCTP_LOCAL_AUTH_CHUNKS,
+))
+INHERITED = (  # by a socket that accept() or sctp_peeloff() makes, beside its association's parameters
+    "linger", "reuse_address", "recv_rcvinfo", "recv_nxtinfo", "mapped_v4", "disable_fragments",
+    "default_stream", "default_flags", "default_ppid", "default_context", "default_timetolive",
+)
+
+
+class SctpSocket(SocketBase):
+    """An SCTP socket; OneToOneSocket and OneToManySocket have the rules of their styles."""
+
+    style = _socket.SOCK_STREAM  # what socket() takes for it
+    sibling: Callable[[], Any]  # makes an empty one-to-one socket of the public class
+    _closed = True  # until made
+    _timeout: float | None
+    peer: Address | None
+
+    def __init__(self, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM,
+                 proto: int = c.IPPROTO_SCTP) -> None:
+        kind = type & ~KIND_FLAGS
+        check_kind(family, kind)
+        if kind != self.style:
+            raise error(errno.EPROTONOSUPPORT, f"{self.__class__.__name__} is of type {self.style!r}")
+        made_by = stack()
+        self._set_up(made_by, family, SctpUser(made_by.endpoint.ready_list))
+        if type & getattr(_socket, "SOCK_NONBLOCK", 0):
+            self._timeout = 0.0
+
+    def _set_up(self, stack: Stack, family: int, user: SctpUser) -> None:
+        self._stack = stack
+        self._family = family
+        self._type = self.style
+        self._timeout = _socket.getdefaulttimeout()
+        self._listener: Any = None
+        self._claim: Claim | None = None
+        self._orphaned = False
+        self._io_refs = 0
+        self.parameters = stack.parameters()
+        self.buffer_sizes: dict[str, int] = {}  # as SO_RCVBUF and SO_SNDBUF show them
+        self.switches: dict[int, int] = {}
+        self.linger = (0, 0)
+        self.reuse_address = False
+        self.recv_rcvinfo = self.recv_nxtinfo = False
+        self.mapped_v4 = True
+        self.engine = stack.engine
+        self.user = user
+        self._readers, self._writers = WaitList(stack.driver), WaitList(stack.driver)
+        self.readiness = self.user.owner = Readiness(self.user, self._readers, self._writers)
+        self._closed = False
+        stack.sockets.add(self)
+
+    def _inherit(self, parent: SctpSocket, association: Any) -> None:
+        """Become the socket of an association that was set up at another one; it has that one's options."""
+        self._set_up(parent._stack, parent._family, association.user)
+        self.association = association
+        self.parameters = association.parameters
+        for name in INHERITED:
+            setattr(self, name, getattr(parent, name))
+        self.buffer_sizes = dict(parent.buffer_sizes)
+        self.switches = dict(parent.switches)
+        claim = parent._claim
+        assert claim is not None
+        self._claim = self._stack.enter(Claim(claim.host, claim.port, claim.ipv6, claim.reuse))
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def family(self) -> _socket.AddressFamily:
+        """AF_INET or AF_INET6."""
+        return _socket.AddressFamily(self._family)
+
+    @property
+    def type(self) -> _socket.SocketKind:
+        """SOCK_STREAM, or SOCK_SEQPACKET for one-to-many sockets and those peeled off."""
+        return _socket.SocketKind(self._type)
+
+    @property
+    def proto(self) -> int:
+        """IPPROTO_SCTP."""
+        return c.IPPROTO_SCTP
+
+    @property
+    def listening(self) -> bool:
+        """Whether listen() is in force (SO_ACCEPTCONN)."""
+        return self._listener is not None
+
+    def __repr__(self) -> str:
+        shown = [f"family={self.family!s}", f"type={self.type!s}", f"proto={self.proto}"]
+        if not self._closed:
+            shown.append(f"laddr={self.getsockname()}")
+            if self.association is not None and self.association.announced:
+                shown.append(f"raddr={self._source(self.association)}")
+        state = " [closed]" if self._closed else ""
+        name = self.__class__
+        return f"<{name.__module__}.{name.__qualname__}{state} {', '.join(shown)}>"
+
+    def __enter__(self) -> SctpSocket:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> Any:
+        raise TypeError(f"cannot pickle {self.__class__.__name__!r} object")
+
+    def fileno(self) -> int:
+        """-1 when closed.  An open socket has no descriptor yet: io.UnsupportedOperation."""
+        if self._closed:
+            return -1
+        raise io.UnsupportedOperation("an SCTP socket over UDP has no file descriptor of its own yet")
+
+    # ------------------------------------------------------------------ waiting
+
+    def settimeout(self, value: float | None) -> None:
+        """Seconds that a call may wait; 0: none may wait; None: for ever."""
+        if value is not None:
+            value = float(value)
+            if value < 0:
+                raise ValueError("Timeout value out of range")
+        self._timeout = value
+
+    def gettimeout(self) -> float | None:
+        """What settimeout() set."""
+        return self._timeout
+
+    timeout = property(gettimeout)
+
+    def setblocking(self, flag: bool) -> None:
+        """settimeout(None) or settimeout(0)."""
+        self._timeout = None if flag else 0.0
+
+    def getblocking(self) -> bool:
+        """Whether calls may wait."""
+        return self._timeout != 0.0
+
+    def _wait(self, waiters: WaitList, ready: Callable[[], object], flags: int = 0) -> None:
+        """Let other greenlets run until ready() is true.
+
+        BlockingIOError (EAGAIN) at once if the call may not wait, TimeoutError after the timeout, EBADF if
+        the socket is closed meanwhile.
+        """
+        if self._timeout == 0.0 or flags & c.MSG_DONTWAIT:
+            self.engine.poll()  # a program that only ever polls us must see progress too
+            if not ready():
+                raise error(errno.EAGAIN)
+            return
+        deadline = None if self._timeout is None else monotonic() + self._timeout
+        while not ready():
+            waiters.wait(None if deadline is None else deadline - monotonic())
+            self._check_open()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise error(errno.EBADF, "the socket belongs to the parent process" if self._orphaned else "")
+
+    # ------------------------------------------------------------------ addresses
+
+    def core_address(self, address: Any) -> tuple[str, int]:
+        """(numeric host, port) of an address tuple given to this socket."""
+        if (self._family == _socket.AF_INET6 and isinstance(address, tuple) and len(address) == 2
+                and "." in address[0]):
+            return to_core(_socket.AF_INET, address)
+        return to_core(self._family, address)
+
+    def shown_address(self, host: str, port: int) -> Address:
+        """The address tuple that this socket shows for a host of the core."""
+        return from_core(self._family, host, port, self.mapped_v4)
+
+    def _source(self, association: Any) -> Address | None:
+        """Where a message or notification came from."""
+        if self.peer is None and association is not None:
+            self.peer = self.shown_address(association.peer_host, association.peer_port)
+        return self.peer
+
+    def _ip_version(self, host: str) -> bool | None:
+        """True: IPv6, False: IPv4, None: both, by the family and the host (a wildcard: "")."""
+        if self._family == _socket.AF_INET:
+            return False
+        if is_wildcard(host):
+            return None
+        return ":" in host
+
+    def bind(self, address: Any) -> None:
+        """Take a local address and port (0: any).  EINVAL when bound, EADDRINUSE, EADDRNOTAVAIL, EACCES."""
+        self._check_open()
+        host, port = self.core_address(address)
+        if self._claim is not None:
+            raise error(errno.EINVAL, "the socket is bound")
+        self._claim = self._stack.claim(host, port, self._ip_version(host), self.reuse_address)
+
+    def _bind_if_unbound(self) -> Claim:
+        if self._claim is None:
+            self._claim = self._stack.claim("", 0, self._ip_version(""), False)
+        return self._claim
+
+    def getsockname(self) -> Address:
+        """The local address; the wildcard and port 0 if there is none yet."""
+        self._check_open()
+        host, port = ("", 0) if self._claim is None else (self._claim.host, self._claim.port)
+        if not host and self.association is not None:
+            host = self.association.local_host
+        if is_wildcard(host):
+            return ("0.0.0.0", port) if self._family == _socket.AF_INET else ("::", port, 0, 0)
+        return self.shown_address(host, port)
+
+    def sctp_bindx(self, addrs: Sequence[Address], flags: int) -> None:
+        """Bind to addresses (section 9.1).  One only, until associations are multi-homed: EOPNOTSUPP."""
+        if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR) or not addrs:
+            raise error(errno.EINVAL, "sctp_bindx: addresses to add, or to remove")
+        if len(addrs) > 1 or flags == c.SCTP_BINDX_REM_ADDR or self._claim is not None:
+            raise error(errno.EOPNOTSUPP, "an endpoint of several addresses is not there yet")
+        self.bind(addrs[0])
+
+    def sctp_getladdrs(self, assoc_id: int = 0) -> list[Address]:
+        """The addresses of this end (section 9.5); the id is ignored."""
+        return [self.getsockname()]
+
+    def sctp_getpaddrs(self, assoc_id: int = 0) -> list[Address]:
+        """All addresses of the peer (section 9.3).  EINVAL without association."""
+        self._check_open()
+        association = self.association_meant(assoc_id)
+        if association is None:
+            raise error(errno.EINVAL, f"no association {assoc_id}")
+        return [self.shown_address(host, port) for host, port in self._peers(association)]
+
+    def _peers(self, association: Any) -> list[tuple[str, int]]:
+        return [(path["address"], association.peer_port) for path in association.snapshot()["paths"]]
+
+    # ------------------------------------------------------------------ listening
+
+    def _set_backlog(self, backlog: int) -> None:
+        """What listen() does in either style, once the socket is known to be fit for it."""
+        backlog = max(backlog, 0)
+        if self._listener is not None:
+            if backlog:
+                self._listener.backlog = backlog
+            else:
+                self._stop_listening()
+            return
+        if backlog == 0:
+            raise error(errno.EINVAL, "the socket does not listen")
+        claim = self._bind_if_unbound()
+        if self._stack.listening_conflict(claim):
+            raise error(errno.EADDRINUSE, f"another socket listens at SCTP port {claim.port}")
+        self._stack.open_for_listening(claim.ipv6)
+        self._listener = self._stack.endpoint.listen(self.user, claim.host, claim.port, backlog,
+                                                     self.parameters)
+        claim.listening = True
+
+    def _stop_listening(self) -> None:
+        listener, self._listener = self._listener, None
+        assert self._claim is not None
+        self._claim.listening = False
+        listener.close(self.engine.now())
+        self.engine.pump()
+
+    # ------------------------------------------------------------------ sending
+
+    def sendto(self, data: Any, *arguments: Any) -> int:
+        """sendto(data[, flags], address): as send(); without an association with that peer, one is begun."""
+        if not 1 <= len(arguments) <= 2:
+            raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(arguments)} given)")
+        flags = arguments[0] if len(arguments) == 2 else 0
+        return self._send(data, self.default_stream, self.default_ppid, self.default_flags,
+                          self.default_timetolive, self.default_context, flags, arguments[-1])
+
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[tuple[int, int, Any]] = (), flags: int = 0,
+                address: Any = None) -> int:
+        """Send the buffers as one message, as ancillary data says (RFC 6458 section 5.3); its length."""
+        data = b"".join(bytes(memoryview(buffer)) for buffer in buffers)
+        self._check_sendable(data)
+        info = ancillary.parse(ancdata, self)
+        return self._send(data, info.stream, info.ppid, info.flags, info.timetolive, info.context, flags,
+                          address,
+                          info.init)
+
+    def _check_sendable(self, data: bytes) -> None:
+        """What Linux looks at before ancillary data."""
+        self._check_open()
+        if self._listener is not None:
+            raise error(errno.EPIPE, "a listening socket has no association")
+        if len(data) > self.parameters.send_buffer:
+            raise error(errno.EMSGSIZE, f"{len(data)} bytes are more than SO_SNDBUF")
+
+    def sctp_send(self, msg: Any, sinfo: Any = None, flags: int = 0) -> int:
+        """Send one message as an sctp_sndrcvinfo says, None: as the defaults do; its length (9.10)."""
+        items = [] if sinfo is None else [(c.IPPROTO_SCTP, c.SCTP_SNDRCV, sinfo)]
+        return self.sendmsg([msg], items, flags)
+
+    def sctp_sendv(self, buffers: Iterable[Any], addrs: Sequence[Address] | None = None, info: Any = None,
+                   infotype: int = c.SCTP_SENDV_NOINFO, flags: int = 0) -> int:
+        """Send the buffers as one message (section 9.12); its length.
+
+        `info` is the structure that `infotype` names, an sctp_sendv_spa for several.  With addresses an
+        unconnected socket is connected to the first.  EINVAL for information that does not fit its type.
+        """
+        return self.sendmsg(buffers, ancillary.sendv_items(info, infotype), flags,
+                            addrs[0] if addrs else None)
+
+    def _submit(self, association: Any, data: bytes, stream: int, ppid: int, flags: int, timetolive: int,
+                context: int, msg_flags: int) -> None:
+        """Give the message to the association as soon as there is room."""
+        result = association.submit(data, stream, ppid, flags, timetolive, context, self.engine.now())
+
+        def settled() -> bool:
+            nonlocal result
+            if result == errno.EAGAIN:
+                result = association.submit(data, stream, ppid, flags, timetolive, context, self.engine.now())
+            return bool(result != errno.EAGAIN)
+
+        if result == errno.EAGAIN:
+            self._wait(self._writers, settled, msg_flags)
+        if result:
+            raise error(self.take_error() or result)
+        self.engine.pump()
+
+    # ------------------------------------------------------------------ receiving
+
+    def _encode(self, kind: int, fields: tuple[Any, ...]) -> bytes:
+        return notifications.encode(kind, fields, self._family, self.mapped_v4)
+
+    _sndrcvinfo = structs.sctp_sndrcvinfo.from_buffer_copy
+
+    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Address | None]:
+        """As recv(), with the peer's address."""
+        if bufsize < 0:
+            raise ValueError("negative buffersize in recvfrom")
+        received = self._receive(bufsize, flags)
+        return (b"", None) if received is None else (received[0], self._source(received[2]))
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
+        """As recv_into(), with the peer's address."""
+        count = self.recv_into(buffer, nbytes, flags)
+        return count, self._source(self.association) if count else None
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0,
+                flags: int = 0) -> tuple[bytes, list[ancillary.Item], int, Address | None]:
+        """(data, ancillary data, msg_flags, address) of the next message or notification.
+
+        msg_flags has MSG_EOR with its last piece and MSG_NOTIFICATION with notifications; it is 0 at the end
+        of the stream.  Ancillary data: NXTINFO, RCVINFO, SNDRCV as they are switched on and as they fit.
+        """
+        if bufsize < 0:
+            raise ValueError("negative buffer size in recvmsg()")
+        if ancbufsize < 0:
+            raise ValueError("invalid ancillary data buffer length")
+        received = self._receive(bufsize, flags)
+        if received is None:
+            return b"", [], 0, None
+        data, msg_flags, association, fields = received
+        items = self._received_items(association, fields, msg_flags, bool(flags & c.MSG_PEEK))
+        fitting, truncated = ancillary.fit(items, ancbufsize)
+        return data, fitting, msg_flags | truncated, self._source(association)
+
+    def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0,
+                     flags: int = 0) -> tuple[int, list[ancillary.Item], int, Address | None]:
+        """As recvmsg(), into buffers."""
+        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        data, items, msg_flags, address = self.recvmsg(sum(map(len, views)), ancbufsize, flags)
+        start = 0
+        for view in views:
+            part = data[start:start + len(view)]
+            view[:len(part)] = part
+            start += len(part)
+        return len(data), items, msg_flags, address
+
+    def sctp_recvv(self, size: int, flags: int = 0) -> tuple[bytes, Address | None, Any, int, int]:
+        """(data, address, info, infotype, msg_flags) of the next message (section 9.13).
+
+        info is an sctp_rcvinfo, sctp_nxtinfo, sctp_recvv_rn or None, by what SCTP_RECVRCVINFO and
+        SCTP_RECVNXTINFO have switched on.
+        """
+        received = self._receive(size, flags)
+        if received is None:
+            return b"", None, None, c.SCTP_RECVV_NOINFO, 0
+        data, msg_flags, association, fields = received
+        items = dict(self._received_items(association, fields, msg_flags, bool(flags & c.MSG_PEEK)))
+        rcv, nxt = items.get(c.SCTP_RCVINFO), items.get(c.SCTP_NXTINFO)
+        source = self._source(association)
+        if rcv is not None and nxt is not None:
+            return data, source, structs.sctp_recvv_rn(rcv, nxt), c.SCTP_RECVV_RN, msg_flags
+        if rcv is not None:
+            return data, source, rcv, c.SCTP_RECVV_RCVINFO, msg_flags
+        if nxt is not None:
+            return data, source, nxt, c.SCTP_RECVV_NXTINFO, msg_flags
+        return data, source, None, c.SCTP_RECVV_NOINFO, msg_flags
+
+    def _received_items(self, association: Any, fields: tuple[Any, ...] | None, msg_flags: int,
+                        peeked: bool) -> list[tuple[int, Any]]:
+        """The ancillary data that this socket wants with a message; notifications have none."""
+        if fields is None:
+            return []
+        items: list[tuple[int, Any]] = []
+        if self.recv_nxtinfo and msg_flags & c.MSG_EOR and not peeked:
+            following = self._next()
+            if following is not None:
+                items.append((c.SCTP_NXTINFO, ancillary.nxtinfo(following, association.assoc_id)))
+        if self.recv_rcvinfo:
+            items.append((c.SCTP_RCVINFO, ancillary.rcvinfo(fields, association.assoc_id)))
+        if self.user.event_mask & 1:
+            items.append((c.SCTP_SNDRCV, ancillary.sndrcvinfo(fields, association.assoc_id)))
+        return items
+
+    # ------------------------------------------------------------------ the end
+
+    def close(self) -> None:
+        """Give the socket back.  Its association is shut down behind; aborted if data was left unread.
+
+        SO_LINGER {1, n} waits up to n seconds for that; {1, 0} aborts.
+        """
+        if self._io_refs > 0:
+            self._close_with_files = True
+        elif not self._closed:
+            self._close()
+
+    def _close(self) -> None:
+        """close(), whatever files of makefile() are open."""
+        self._closed = True
+        self._stack.sockets.discard(self)
+        if self._listener is not None:
+            self._stop_listening()
+        for association in self._associations():
+            association.close(self.engine.now())
+        self.association = None
+        self.user.owner = None
+        self.user.receive_queue.discard()
+        if self._claim is not None:
+            self._stack.release(self._claim)
+        self._readers.wake_all()
+        self._writers.wake_all()
+        self.engine.pump()
+
+    def _orphan(self) -> None:
+        """In a child after fork(): the association is the parent's."""
+        self._closed = self._orphaned = True
+        self.association = None
+        self.user.owner = None
+        self.user.receive_queue.discard()
+
+    def __del__(self) -> None:
+        if not self._closed:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+            self._close()
+
+    _close_with_files = False
+    makefile = _socket.socket.makefile
+
+    def _decref_socketios(self) -> None:
+        """A file of makefile() was closed."""
+        self._io_refs = max(self._io_refs - 1, 0)
+        if self._close_with_files:
+            self.close()
+
+    # ------------------------------------------------------------------ options
+
+    def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None) -> None:
+        """Set an option: an int, or the bytes of its structure (RFC 6458 section 8).
+
+        ENOPROTOOPT for an unknown option, EINVAL for a wrong length or value.
+        """
+        self._check_open()
+        if value is None:
+            raise error(errno.EFAULT, f"no value, length {optlen}")
+        options.set_option(self, level, optname,
+                           value if isinstance(value, int) else bytes(memoryview(value)))
+
+    def getsockopt(self, level: int, optname: int, buflen: Any = 0) -> Any:
+        """Get an option: an int without `buflen`, else bytes.
+
+        `buflen` may be the structure (or bytes) that is also input, an address's for instance.
+        """
+        self._check_open()
+        if not isinstance(buflen, int):
+            return options.get_option(self, level, optname, bytes(memoryview(buflen)))
+        if buflen < 0:
+            raise error(errno.EINVAL, f"getsockopt buflen {buflen}")
+        value = options.get_option(self, level, optname, bytes(buflen or 4))
+        return value if buflen else int.from_bytes(value, options._byteorder, signed=True)
+
+    def sctp_opt_info(self, assoc_id: int, opt: int, arg: Any) -> bytes:
+        """The option's value, of the association or address that `arg` (structure or bytes) is about (8.4).
+
+        ENOTSUP for options that libsctp does not take here.
+        """
+        if opt not in OPT_INFO:
+            raise error(errno.ENOTSUP, f"sctp_opt_info: option {opt}")
+        buffer = bytearray(bytes(memoryview(arg)))
+        buffer[:4] = assoc_id.to_bytes(4, options._byteorder, signed=True)
+        value: bytes = self.getsockopt(c.SOL_SCTP, opt, bytes(buffer))
+        return value
+
+
+def check_kind(family: int, type: int) -> None:
+    """The errnos of socket() for what is no SCTP socket."""
+    if family not in (_socket.AF_INET, _socket.AF_INET6):
+        raise error(errno.EAFNOSUPPORT, f"SCTP with address family {family}")
+    if not 0 <= type <= 10:
+        raise error(errno.EINVAL, f"socket type {type}")
+    if type == _socket.SOCK_DGRAM:
+        raise error(errno.EPROTONOSUPPORT, "SCTP has SOCK_STREAM and SOCK_SEQPACKET")
+    if type not in (_socket.SOCK_STREAM, _socket.SOCK_SEQPACKET):
+        raise error(errno.ESOCKTNOSUPPORT, f"socket type {type}")
+
+
+def is_multicast(host: str) -> bool:
+    """Whether no association can be with this host: multicast and broadcast addresses."""
+    if ":" in host:
+        return host.lower().startswith("ff")
+    first = int(host.partition(".")[0])
+    return first >= 224 or first == 0
