@@ -3,7 +3,7 @@
 RFC 6458 sections 3, 4, 8 and 9, with Linux's errnos.  Calls that must wait let other greenlets run; what
 needs no waiting is done in the compiled base class.  Each style (one_to_one, one_to_many) adds
 
-    _associations() -> list                  those of this socket, also ones that have ended
+    open_associations() -> list              those of this socket that have not ended
     association_meant(assoc_id)              the association that an id means to this socket, or None
     take_error() -> int                      the errno that SO_ERROR shows
     _send(...), _await_record(...)           the rules of sending and of waiting for a message (see sockbase)
@@ -48,6 +48,7 @@ class SctpSocket(SocketBase):
     """An SCTP socket; OneToOneSocket and OneToManySocket have the rules of their styles."""
 
     style = _socket.SOCK_STREAM  # what socket() takes for it
+    one_to_many = False
     sibling: Callable[[], Any]  # makes an empty one-to-one socket of the public class
     _closed = True  # until made
     _timeout: float | None
@@ -457,7 +458,7 @@ class SctpSocket(SocketBase):
         self._stack.sockets.discard(self)
         if self._listener is not None:
             self._stop_listening()
-        for association in self._associations():
+        for association in self.open_associations():
             association.close(self.engine.now())
         self.association = None
         self.user.owner = None

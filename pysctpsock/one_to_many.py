@@ -16,8 +16,10 @@ class OneToManySocket(SctpSocket):
     """An SCTP endpoint that talks to many peers; each association has an id."""
 
     style = _socket.SOCK_SEQPACKET
+    one_to_many = True
 
-    def _associations(self) -> list[Any]:
+    def open_associations(self) -> list[Any]:
+        """All associations that have not ended."""
         return []
 
     def association_meant(self, assoc_id: int) -> Any:

@@ -26,8 +26,9 @@ class OneToOneSocket(SctpSocket):
         self._error_taken = False
         self._read_ended = False  # SHUT_RD, or the association was gone before it was accepted
 
-    def _associations(self) -> list[Any]:
-        return [] if self.association is None else [self.association]
+    def open_associations(self) -> list[Any]:
+        """The association, or none; also one that is being set up."""
+        return [] if self.association is None or self.association.ended else [self.association]
 
     def association_meant(self, assoc_id: int) -> Any:
         """The association if it is up or closing, else None; the id does not matter (section 7.2)."""

@@ -2,7 +2,7 @@
 
 RFC 6458 section 8, with Linux's numbers, structures, lengths and errnos.  Values travel as bytes, as
 `setsockopt` and `getsockopt` have them.  An option works on a `Target`: the socket that was asked, and
-the association that the id in the value means (None: the endpoint, whose values later associations get).
+the association that the id in the value means (see targets.py).
 Options that are not in the table answer ENOPROTOOPT.
 """
 from __future__ import annotations
@@ -13,12 +13,13 @@ import socket as _socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from . import constants as c
 from . import structs
 from .errors import error
 from .structs import Struct
+from .targets import Target, targets
 
 _byteorder = sys.byteorder
 MS = 1000  # microseconds, which the core counts, in one of the API's milliseconds
@@ -26,14 +27,6 @@ EVENT_MASK_BITS = 14
 LARGEST_BUFFER = 1 << 30
 LEAST_STORED = {"receive_buffer": 2304, "send_buffer": 4608}  # what Linux raises smaller requests to
 LEAST_WINDOW = 1500  # a_rwnd at set-up (RFC 9260 section 3.3.2)
-
-
-class Target(NamedTuple):
-    """Whose option it is."""
-
-    sock: Any  # .parameters, .association, .user, .default_*: see socket.py
-    association: Any  # the association meant, or None
-    parameters: Any  # ProtocolParameters of the association, or else of the endpoint
 
 
 Getter = Callable[[Target, Any], Any]  # (target, the structure given or zeros) -> structure or int
@@ -71,7 +64,8 @@ def set_option(sock: Any, level: int, number: int, value: bytes | int) -> None:
         raise error(errno.ENOPROTOOPT, _name(level, number))
     data = value.to_bytes(4, _byteorder, signed=value < 0) if isinstance(value, int) else value
     request = _parse(option, data)
-    option.set(_resolve(sock, option, request, setting=True), request)
+    for target in _targets(sock, option, request, setting=True):
+        option.set(target, request)
 
 
 def get_option(sock: Any, level: int, number: int, buffer: bytes) -> bytes:
@@ -85,19 +79,19 @@ def get_option(sock: Any, level: int, number: int, buffer: bytes) -> bytes:
     if option.struct is None:
         if len(buffer) < 4:
             raise error(errno.EINVAL, f"{option.name} is 4 bytes")
-        return int(option.get(_resolve(sock, option, None), None)).to_bytes(4, _byteorder)
+        return int(option.get(_targets(sock, option, None)[0], None)).to_bytes(4, _byteorder)
     size = ctypes.sizeof(option.struct)
     if len(buffer) in option.lengths:
         request = option.struct.unpack(buffer.ljust(size, b"\0"))
-        return bytes(option.get(_resolve(sock, option, request), request))[:len(buffer)]
+        return bytes(option.get(_targets(sock, option, request)[0], request))[:len(buffer)]
     if option.legacy is not None and len(buffer) == ctypes.sizeof(option.legacy[0]):
         old, newer, older = option.legacy
         request = newer(old.unpack(buffer))
-        return bytes(older(option.get(_resolve(sock, option, request), request)))
+        return bytes(older(option.get(_targets(sock, option, request)[0], request)))
     if len(buffer) < size:
         raise error(errno.EINVAL, f"{option.name} is {size} bytes, not {len(buffer)}")
     request = option.struct.from_buffer_copy(buffer)
-    return bytes(option.get(_resolve(sock, option, request), request))
+    return bytes(option.get(_targets(sock, option, request)[0], request))
 
 
 def find(level: int, number: int) -> Option | None:
@@ -125,13 +119,17 @@ def _parse(option: Option, data: bytes) -> Any:
     return value
 
 
-def _resolve(sock: Any, option: Option, request: Any, setting: bool = False) -> Target:
-    """The association that the id in the value means: on a one-to-one socket always its own, if any."""
-    association = sock.association_meant(0)
-    if option.ids == "C" and association is None:
-        raise error(errno.EINVAL, f"{option.name} is of an association, and there is none")
-    parameters = association.parameters if association is not None else sock.parameters
-    return Target(sock, association, parameters)
+def _targets(sock: Any, option: Option, request: Any, setting: bool = False) -> list[Target]:
+    """Whom the id in the value means."""
+    field = id_field(option.struct)
+    return targets(sock, option.ids, getattr(request, field) if field else 0, setting)
+
+
+def id_field(struct: type[Struct] | None) -> str | None:
+    """The member that has the association's id."""
+    if struct is None:
+        return None
+    return next((name for name, *_ in struct._fields_ if name.endswith("assoc_id")), None)
 
 
 def _name(level: int, number: int) -> str:

@@ -19,7 +19,8 @@ def make_socket(association=None):
         switches={}, reuse_address=False, disable_fragments=False, mapped_v4=True, recv_rcvinfo=False,
         recv_nxtinfo=False, default_stream=0, default_flags=0, default_ppid=0, default_context=0,
         default_timetolive=0, listening=False, type=1, proto=132, family=2, take_error=lambda: 0,
-        association_meant=lambda assoc_id: association,
+        one_to_many=False, association_meant=lambda assoc_id: association,
+        open_associations=lambda: [association] if association else [],
     )
 
 
