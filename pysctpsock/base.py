@@ -514,7 +514,7 @@ class SctpSocket(SocketBase):
         if buflen < 0:
             raise error(errno.EINVAL, f"getsockopt buflen {buflen}")
         value = options.get_option(self, level, optname, bytes(buflen or 4))
-        return value if buflen else int.from_bytes(value, options._byteorder, signed=True)
+        return value if buflen else int.from_bytes(value, options.byteorder, signed=True)
 
     def sctp_opt_info(self, assoc_id: int, opt: int, arg: Any) -> bytes:
         """The option's value, of the association or address that `arg` (structure or bytes) is about (8.4).
@@ -524,7 +524,7 @@ class SctpSocket(SocketBase):
         if opt not in OPT_INFO:
             raise error(errno.ENOTSUP, f"sctp_opt_info: option {opt}")
         buffer = bytearray(bytes(memoryview(arg)))
-        buffer[:4] = assoc_id.to_bytes(4, options._byteorder, signed=True)
+        buffer[:4] = assoc_id.to_bytes(4, options.byteorder, signed=True)
         value: bytes = self.getsockopt(c.SOL_SCTP, opt, bytes(buffer))
         return value
 

@@ -1,0 +1,71 @@
+"""Socket options: each declared once, in a table from which the calls, their checks and the page
+docs/sockets/options.md come.
+
+RFC 6458 section 8, with Linux's numbers, structures, lengths and errnos.  The rows stand in the modules of
+this package, by concern; what a row is says row.py.  Values travel as bytes, as `setsockopt` and
+`getsockopt` have them.  Options that are not in the table answer ENOPROTOOPT.
+"""
+from __future__ import annotations
+
+import errno
+import socket as _socket
+from typing import Any
+
+from .. import constants as c
+from ..errors import error
+from ..targets import Target, targets
+from . import association, messages, paths, socket_level
+from .association import apply_initmsg
+from .paths import fragmentation_point
+from .row import Option, byteorder, id_field
+
+__all__ = ["TABLE", "Option", "Target", "apply_initmsg", "byteorder", "find", "fragmentation_point",
+           "get_option", "set_option"]
+
+TABLE: dict[tuple[int, int], Option] = {
+    (option.level, option.number): option
+    for module in (association, paths, messages, socket_level) for option in module.OPTIONS
+}
+
+
+def find(level: int, number: int) -> Option | None:
+    """The option's row, or None if we have none."""
+    return TABLE.get((level, number))
+
+
+def set_option(sock: Any, level: int, number: int, value: bytes | int) -> None:
+    """setsockopt: OSError with Linux's errno where it does not fit."""
+    option = find(level, number)
+    if option is None or option.set is None:
+        raise error(errno.ENOPROTOOPT, _name(option, level, number))
+    if option.before is not None:
+        option.before(sock)
+    data = value.to_bytes(4, byteorder, signed=value < 0) if isinstance(value, int) else value
+    request = option.parse(data)
+    for target in _targets(sock, option, request, setting=True):
+        option.set(target, request)
+
+
+def get_option(sock: Any, level: int, number: int, buffer: bytes) -> bytes:
+    """getsockopt with a buffer that is also input; what comes back is cut to the option's true size."""
+    option = find(level, number)
+    if option is None:
+        known_level = level in (c.SOL_SCTP, _socket.SOL_SOCKET)
+        raise error(errno.ENOPROTOOPT if known_level else errno.EOPNOTSUPP, _name(option, level, number))
+    if option.get is None:
+        raise error(option.without_get, f"{option.name} can only be set")
+    if option.before is not None:
+        option.before(sock)
+    request = option.request(buffer)
+    target = _targets(sock, option, request, setting=False)[0]
+    return option.answer(option.get(target, request), len(buffer))
+
+
+def _targets(sock: Any, option: Option, request: Any, setting: bool) -> list[Target]:
+    """Whom the id in the value means."""
+    field = id_field(option.struct)
+    return targets(sock, option.ids, getattr(request, field) if field else 0, setting)
+
+
+def _name(option: Option | None, level: int, number: int) -> str:
+    return f"no option {number} of level {level}" if option is None else f"{option.name} can only be read"

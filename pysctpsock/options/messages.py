@@ -1,0 +1,101 @@
+"""Options about messages: how they are sent, what comes with received ones, which events are wanted.
+
+RFC 6458 sections 6.2, 8.1.11, 8.1.13 to 8.1.15 and 8.1.28 to 8.1.31.
+"""
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from .. import constants as c
+from .. import structs
+from ..errors import error
+from .row import Option, Target, switch
+
+EVENT_MASK_BITS = 14
+
+
+def events_get(target: Target, request: Any) -> Any:
+    mask = target.sock.user.event_mask
+    return structs.sctp_event_subscribe(*(mask >> bit & 1 for bit in range(EVENT_MASK_BITS)))
+
+
+def events_set(target: Target, value: Any) -> None:
+    """The bytes given, maybe only the first of them, switch their events (6.2.1)."""
+    wanted = bytes(value)[:value.given]
+    mask = target.sock.user.event_mask
+    for bit, on in enumerate(wanted):
+        mask = mask | 1 << bit if on else mask & ~(1 << bit)
+    subscribe(target, mask)
+
+
+def event_get(target: Target, request: Any) -> Any:
+    return structs.sctp_event(request.se_assoc_id, request.se_type,
+                              target.sock.user.event_mask >> event_bit(request) & 1)
+
+
+def event_set(target: Target, value: Any) -> None:
+    bit, mask = event_bit(value), target.sock.user.event_mask
+    subscribe(target, mask | 1 << bit if value.se_on else mask & ~(1 << bit))
+
+
+def event_bit(value: Any) -> int:
+    if not c.SCTP_SN_TYPE_BASE <= value.se_type <= c.SCTP_SN_TYPE_MAX:
+        raise error(errno.EINVAL, f"no notification type {value.se_type:#x}")
+    return int(value.se_type) - c.SCTP_SN_TYPE_BASE
+
+
+def subscribe(target: Target, mask: int) -> None:
+    """Put a new mask in force; a sender that is dry already is told at once (6.1.9)."""
+    user = target.sock.user
+    dry = 1 << (c.SCTP_SENDER_DRY_EVENT - c.SCTP_SN_TYPE_BASE)
+    newly_dry = mask & dry and not user.event_mask & dry
+    user.event_mask = mask
+    if newly_dry and target.association is not None:
+        target.sock.report_if_dry()
+
+
+def default_send_param_get(target: Target, request: Any) -> Any:
+    s = target.sock
+    return structs.sctp_sndrcvinfo(
+        sinfo_stream=s.default_stream, sinfo_flags=s.default_flags, sinfo_ppid=s.default_ppid,
+        sinfo_context=s.default_context, sinfo_timetolive=s.default_timetolive,
+        sinfo_assoc_id=request.sinfo_assoc_id)
+
+
+def default_send_param_set(target: Target, value: Any) -> None:
+    set_send_defaults(target.sock, value.sinfo_stream, value.sinfo_flags, value.sinfo_ppid,
+                      value.sinfo_context)
+    target.sock.default_timetolive = value.sinfo_timetolive
+
+
+def default_sndinfo_get(target: Target, request: Any) -> Any:
+    s = target.sock
+    return structs.sctp_sndinfo(s.default_stream, s.default_flags, s.default_ppid, s.default_context,
+                                request.snd_assoc_id)
+
+
+def default_sndinfo_set(target: Target, value: Any) -> None:
+    set_send_defaults(target.sock, value.snd_sid, value.snd_flags, value.snd_ppid, value.snd_context)
+
+
+def set_send_defaults(sock: Any, stream: int, flags: int, ppid: int, context: int) -> None:
+    if flags & ~(c.SCTP_UNORDERED | c.SCTP_ADDR_OVER | c.SCTP_ABORT | c.SCTP_EOF):
+        raise error(errno.EINVAL, f"flags {flags:#x} cannot be a default")
+    sock.default_stream, sock.default_flags = stream, flags
+    sock.default_ppid, sock.default_context = ppid, context
+
+
+OPTIONS = [
+    Option("SCTP_DISABLE_FRAGMENTS", None, "", *switch("disable_fragments"), rfc="8.1.11"),
+    Option("SCTP_DEFAULT_SEND_PARAM", structs.sctp_sndrcvinfo, "A",
+           default_send_param_get, default_send_param_set, rfc="8.1.13"),
+    Option("SCTP_EVENTS", structs.sctp_event_subscribe, "", events_get, events_set, rfc="6.2.1",
+           lengths=range(1, 14)),
+    Option("SCTP_I_WANT_MAPPED_V4_ADDR", None, "", *switch("mapped_v4"), rfc="8.1.15"),
+    Option("SCTP_EVENT", structs.sctp_event, "A", event_get, event_set, rfc="6.2.2", exact=False),
+    Option("SCTP_RECVRCVINFO", None, "", *switch("recv_rcvinfo"), rfc="8.1.29"),
+    Option("SCTP_RECVNXTINFO", None, "", *switch("recv_nxtinfo"), rfc="8.1.30"),
+    Option("SCTP_DEFAULT_SNDINFO", structs.sctp_sndinfo, "A", default_sndinfo_get, default_sndinfo_set,
+           rfc="8.1.31"),
+]

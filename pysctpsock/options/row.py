@@ -1,0 +1,175 @@
+"""One socket option: how a row of the table is declared, and how its bytes are checked.
+
+RFC 6458 section 8; lengths and errnos are Linux's.  An option works on a `Target`: the socket that was
+asked, and the association that the id in the value means (see targets.py).
+"""
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket as _socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import constants as c
+from ..errors import error
+from ..structs import Struct, layout
+from ..targets import Target
+
+byteorder = sys.byteorder
+MS = 1000  # microseconds, which the core counts, in one of the API's milliseconds
+
+
+Getter = Callable[[Target, Any], Any]  # (target, the structure given or zeros) -> structure or int
+Setter = Callable[[Target, Any], None]  # (target, structure or int)
+
+
+@layout("s32 value")
+class c_int(Struct):
+    """What some options take in place of their structure, as they did before they had one."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One row of the table.
+
+    struct: of the value; None: a C int.
+    ids: which association ids are taken, by the classes A to D of docs/sockets/options.md; "": none.
+    rfc: the section, of RFC 6458 unless another is named; "Linux" where there is none.
+    about: what it does, in a sentence; errors: "ERRNO when", for the documentation.
+    exact: set takes nothing longer than the structure (Linux checks some options so, others not).
+    lengths: of values that are shorter than the structure and yet taken; the rest stays as it is.
+    older: a structure that it had once, of another size, and how that becomes the newer one and back.
+    tail: the structure ends in an open array; too_small: what a buffer gets that has no room for it.
+    before: looked at before the value: raises if this socket does not have the option.
+    without_get: what asking for an option that can only be set answers.
+    """
+
+    name: str
+    struct: type[Struct] | None = None
+    ids: str = ""
+    get: Getter | None = None
+    set: Setter | None = None
+    rfc: str = ""
+    about: str = ""
+    errors: Sequence[str] = ()
+    exact: bool = True
+    lengths: Sequence[int] = ()
+    older: tuple[type[Struct], Callable[[Any], Any], Callable[[Any], Any]] | None = None
+    tail: bool = False
+    too_small: int = errno.EINVAL
+    before: Callable[[Any], None] | None = None
+    without_get: int = errno.ENOPROTOOPT
+    level: int = c.SOL_SCTP
+
+    @property
+    def number(self) -> int:
+        """The option's number at its level."""
+        return int(getattr(c if hasattr(c, self.name) else _socket, self.name))
+
+    @property
+    def size(self) -> int:
+        """The bytes of the value, without its open array."""
+        return 4 if self.struct is None else ctypes.sizeof(self.struct)
+
+    def wrong_length(self, length: int) -> OSError:
+        return error(errno.EINVAL, f"{self.name} is {self.size} bytes, not {length}")
+
+    def parse(self, data: bytes) -> Any:
+        """The value to set, as the option's structure or an int.  EINVAL for a wrong length."""
+        if self.struct is None:
+            if len(data) < 4:
+                raise self.wrong_length(len(data))
+            return int.from_bytes(data[:4], byteorder, signed=True)
+        if self.older is not None and len(data) == ctypes.sizeof(self.older[0]):
+            return self.older[1](self.older[0].from_buffer_copy(data))
+        if len(data) < self.size and len(data) not in self.lengths:
+            raise self.wrong_length(len(data))
+        if len(data) > self.size and self.exact and not self.tail:
+            raise self.wrong_length(len(data))
+        value = self.struct.unpack(data.ljust(self.size, b"\0"))
+        value.given = len(data)
+        return value
+
+    def request(self, buffer: bytes) -> Any:
+        """What is in the buffer of a get: the structure, maybe of an association or address; None: an int.
+
+        EINVAL for a buffer that has no room for the answer.
+        """
+        if self.older is not None and len(buffer) == ctypes.sizeof(self.older[0]):
+            if self.struct is None:
+                return None
+            return self.older[1](self.older[0].from_buffer_copy(buffer))
+        if len(buffer) < self.size and len(buffer) not in self.lengths:
+            raise self.wrong_length(len(buffer))
+        return None if self.struct is None else self.struct.unpack(buffer.ljust(self.size, b"\0"))
+
+    def answer(self, value: Any, length: int) -> bytes:
+        """The bytes of a value, cut to the option's true size, for a buffer of that length."""
+        if self.struct is None:
+            return int(value).to_bytes(4, byteorder, signed=value < 0)
+        if self.older is not None and length == ctypes.sizeof(self.older[0]):
+            return bytes(self.older[2](value))
+        data: bytes = value.pack() if self.tail else bytes(value)
+        if len(data) > length and length not in self.lengths:
+            raise error(self.too_small, f"{self.name} wants {len(data)} bytes, not {length}")
+        return data[:length]
+
+
+# ------------------------------------------------------------------ getters and setters that many rows share
+
+def parameters(name: str, struct: type[Struct], ids: str, fields: dict[str, tuple[str, int]],
+               check: Callable[[Target, dict[str, int]], bool] | None = None, read: Getter | None = None,
+               **more: Any) -> Option:
+    """An option whose fields are protocol parameters: field -> (parameter, unit); 0 leaves one as it is."""
+
+    def get(target: Target, request: Any) -> Any:
+        value = struct(**{field: getattr(target.parameters, parameter) // unit
+                          for field, (parameter, unit) in fields.items()})
+        echo_id(value, request)
+        return read(target, value) if read is not None else value
+
+    def set_(target: Target, value: Any) -> None:
+        merged = {parameter: getattr(value, field) * unit or getattr(target.parameters, parameter)
+                  for field, (parameter, unit) in fields.items()}
+        if check is not None and not check(target, merged):
+            raise error(errno.EINVAL, f"{name}: the values contradict each other")
+        for parameter, number in merged.items():
+            setattr(target.parameters, parameter, number)
+
+    return Option(name, struct, ids, get, set_, **more)
+
+
+def id_field(struct: type[Struct] | None) -> str | None:
+    """The member that has the association's id."""
+    if struct is None:
+        return None
+    return next((name for name, *_ in struct._fields_ if name.endswith("assoc_id")), None)
+
+
+def echo_id(value: Any, request: Any) -> Any:
+    """Put the id that was asked for into the answer."""
+    field = id_field(type(value))
+    if field is not None:
+        setattr(value, field, getattr(request, field))
+    return value
+
+
+def both(attribute: str) -> tuple[Getter, Setter]:
+    """Getter and setter of a switch that is a protocol parameter."""
+    def get(target: Target, request: Any) -> int:
+        return int(getattr(target.parameters, attribute))
+
+    def set_(target: Target, value: int) -> None:
+        setattr(target.sock.parameters, attribute, bool(value))
+        setattr(target.parameters, attribute, bool(value))
+
+    return get, set_
+
+
+def switch(attribute: str) -> tuple[Getter, Setter]:
+    """Getter and setter of a switch that is an attribute of the socket."""
+    return (lambda target, request: int(getattr(target.sock, attribute)),
+            lambda target, value: setattr(target.sock, attribute, bool(value)))

@@ -1,0 +1,77 @@
+"""Options of level SOL_SOCKET that mean something to SCTP; socket(7) describes them."""
+from __future__ import annotations
+
+import socket as _socket
+from collections.abc import Callable
+from typing import Any
+
+from .. import structs
+from ..structs import Struct
+from .row import Getter, Option, Setter, Target, switch
+
+LARGEST_BUFFER = 1 << 30
+LEAST_STORED = {"receive_buffer": 2304, "send_buffer": 4608}  # what Linux raises smaller requests to
+LEAST_WINDOW = 1500  # a_rwnd at set-up (RFC 9260 section 3.3.2)
+
+
+@structs.layout("s32 l_onoff; s32 l_linger")
+class linger(Struct):
+    """SO_LINGER; seconds."""
+
+
+def linger_get(target: Target, request: Any) -> Any:
+    return linger(*target.sock.linger)
+
+
+def linger_set(target: Target, value: Any) -> None:
+    target.sock.linger = (value.l_onoff, value.l_linger)
+    abort = bool(value.l_onoff) and value.l_linger == 0
+    target.sock.parameters.linger_abort = target.parameters.linger_abort = abort
+
+
+def buffer_size(attribute: str) -> tuple[Getter, Setter]:
+    """SO_RCVBUF, SO_SNDBUF: Linux stores, and shows, twice what was asked for."""
+    def get(target: Target, request: Any) -> int:
+        return int(target.sock.buffer_sizes.get(attribute) or 2 * getattr(target.sock.parameters, attribute))
+
+    def set_(target: Target, value: int) -> None:
+        stored = max(2 * min(max(value, 0), LARGEST_BUFFER // 2), LEAST_STORED[attribute])
+        target.sock.buffer_sizes[attribute] = stored
+        # Of the receive buffer half is window, the other half what messages cost beside their bytes.
+        size = max(stored // 2, LEAST_WINDOW) if attribute == "receive_buffer" else stored
+        setattr(target.sock.parameters, attribute, size)
+        if target.association is not None:  # a window once given is not taken back
+            before = getattr(target.parameters, attribute) if attribute == "receive_buffer" else 0
+            setattr(target.parameters, attribute, max(size, before))
+
+    return get, set_
+
+
+def stored(name: str) -> Option:
+    """A switch of the socket level that has no effect here but is remembered."""
+    number = getattr(_socket, name)
+    return Option(name, None, "", lambda target, request: target.sock.switches.get(number, 0),
+                  lambda target, value: target.sock.switches.__setitem__(number, int(bool(value))),
+                  level=_socket.SOL_SOCKET)
+
+
+def told(name: str, read: Callable[[Any], int]) -> Option:
+    """A read-only number."""
+    return Option(name, None, "", lambda target, request: read(target.sock), level=_socket.SOL_SOCKET)
+
+
+OPTIONS = [
+    Option("SO_RCVBUF", None, "", *buffer_size("receive_buffer"), level=_socket.SOL_SOCKET),
+    Option("SO_SNDBUF", None, "", *buffer_size("send_buffer"), level=_socket.SOL_SOCKET),
+    Option("SO_LINGER", linger, "", linger_get, linger_set, exact=False, level=_socket.SOL_SOCKET),
+    Option("SO_REUSEADDR", None, "", *switch("reuse_address"), level=_socket.SOL_SOCKET),
+    told("SO_ERROR", lambda sock: sock.take_error()),
+    told("SO_TYPE", lambda sock: sock.type),
+    told("SO_PROTOCOL", lambda sock: sock.proto),
+    told("SO_DOMAIN", lambda sock: sock.family),
+    told("SO_ACCEPTCONN", lambda sock: int(sock.listening)),
+    stored("SO_KEEPALIVE"),
+    stored("SO_BROADCAST"),
+    stored("SO_DONTROUTE"),
+    stored("SO_OOBINLINE"),
+]
