@@ -1,0 +1,88 @@
+"""A real file descriptor that is ready when something is ready that is no socket of the kernel's.
+
+It is one end of a connected pair of Unix sockets.  A byte that the other end has sent makes it readable; its
+full send buffer makes it not writable.  So both states are independent, and level-triggered as poll(2) has
+them: `select`, `poll`, `epoll`, `selectors` and asyncio take it as they take a socket.  Data never goes
+through it: who reads from it or writes to it by os.read() and os.write() only upsets its state.
+
+Two things of a kernel socket cannot be shown: POLLERR (an error makes it readable and writable, as
+select(2) shows one), and an end of reading that is taken back.
+"""
+from __future__ import annotations
+
+import _socket  # the system's own class, whatever gevent has patched
+from collections.abc import Callable
+
+from .native import RLock
+
+READABLE, WRITABLE = 1, 2
+READ_ENDED = 4  # nothing will come any more: readable for ever, EPOLLRDHUP
+ENDED = 8  # both directions: EPOLLHUP
+
+_FILLING = bytes(4096)  # more than the smallest buffer of Linux takes
+_MUCH = 1 << 16
+
+
+class Descriptor:
+    """Descriptor(state): keeps a descriptor as ready as the bits say that state() gives.
+
+    `state` is asked by update(), which may be called from any thread, and must be whenever the bits may have
+    changed.  It must not switch greenlets.
+    """
+
+    def __init__(self, state: Callable[[], int]) -> None:
+        self._state = state
+        self._lock = RLock()
+        self._shown = WRITABLE
+        self._outer, self._inner = _socket.socketpair()
+        for end in (self._outer, self._inner):
+            end.setblocking(False)
+        self._outer.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 1)  # as small as the system has it
+        self.update()
+
+    def fileno(self) -> int:
+        """The descriptor; -1 when closed."""
+        return self._outer.fileno()
+
+    def update(self) -> None:
+        """Make the descriptor as ready as state() says."""
+        with self._lock:
+            wanted = self._state()
+            changed = wanted ^ self._shown
+            if not changed or self._outer.fileno() < 0:
+                return
+            self._shown = wanted
+            if changed & READABLE and not wanted & READ_ENDED:
+                if wanted & READABLE:
+                    self._inner.send(b"\0")
+                else:
+                    _empty(self._outer)
+            if changed & WRITABLE:
+                if wanted & WRITABLE:
+                    _empty(self._inner)
+                else:
+                    _fill(self._outer)
+            if changed & wanted & (READ_ENDED | ENDED):
+                self._outer.shutdown(_socket.SHUT_RDWR if wanted & ENDED else _socket.SHUT_RD)
+
+    def close(self) -> None:
+        """Close the descriptor; closing twice is allowed."""
+        with self._lock:
+            self._outer.close()
+            self._inner.close()
+
+
+def _empty(end: _socket.socket) -> None:
+    try:
+        while len(end.recv(_MUCH)) == _MUCH:
+            pass
+    except BlockingIOError:  # somebody else has read it
+        pass
+
+
+def _fill(end: _socket.socket) -> None:
+    try:
+        while end.send(_FILLING) == len(_FILLING):
+            pass
+    except BlockingIOError:
+        pass
