@@ -1,7 +1,7 @@
 """Build logic of the compiled core only; metadata is in setup.cfg.
 
-PYSCTPSOCK_BUILD chooses the mode: release (default), trace (line coverage of the .pyx files)
-or asan (address and undefined-behaviour sanitizers).
+PYSCTPSOCK_BUILD chooses the mode: release (default), trace (line coverage of the .pyx files), asan
+(address and undefined-behaviour sanitizers) or fuzz (the same, and coverage for libFuzzer; clang).
 """
 import os
 import shutil
@@ -22,6 +22,12 @@ MODES = {  # name: (compiler flags, linker flags, C macros, Cython directives)
     "asan": (  # no stack redzones: greenlet copies stack slices
         ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "--param=asan-stack=0"],
         ["-fsanitize=address,undefined"],
+        [],
+        {"boundscheck": True},
+    ),
+    "fuzz": (  # wants CC=clang; tests/fuzz brings the fuzzer itself
+        ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=fuzzer-no-link,address,undefined"],
+        ["-fsanitize=fuzzer-no-link,address,undefined", "-shared-libasan"],
         [],
         {"boundscheck": True},
     ),
@@ -77,7 +83,7 @@ setup(
         build_dir=None if MODE == "trace" else str(BUILD / "c"),  # coverage wants the C beside its .pyx
         annotate=bool(os.environ.get("PYSCTPSOCK_ANNOTATE")),
         nthreads=os.cpu_count() or 1,
-        emit_linenums=MODE == "asan",
+        emit_linenums=MODE in ("asan", "fuzz"),
         compiler_directives={
             "language_level": 3,
             "wraparound": False,

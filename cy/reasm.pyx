@@ -549,6 +549,29 @@ cdef class Reassembly:
                 run = run.next_by_first
         return total
 
+    def recount(self) -> tuple:
+        """(bytes, fragments, messages) held, counted from what is held."""
+        cdef uint64_t total = 0
+        cdef uint32_t i, fragments = 0, messages = 0
+        cdef Run *run = self.tail
+        cdef HeldMessage *message
+        if run != NULL:
+            total += run.length
+            fragments += run.fragments
+        for i in range(self.ends_width):
+            run = self.ends[i]
+            while run != NULL:
+                total += run.length
+                fragments += run.fragments
+                run = run.next_by_first
+        for i in range(self.held_width):
+            message = self.held[i]
+            while message != NULL:
+                total += bytes_length(message.data)
+                messages += 1
+                message = message.next
+        return total, fragments, messages
+
     def longest_chain(self) -> int:
         """The most runs or held messages that one look-up can have to step over."""
         cdef uint32_t longest = 0

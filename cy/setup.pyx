@@ -445,7 +445,7 @@ cdef int on_stale_cookie(Tcb t, uint32_t staleness, int64_t now) except -1:
     t.cookie_echo = None
     t.cookie_echo_due = False
     send_first_init(t, make_tlv(COOKIE_PRESERVATIVE, milliseconds.to_bytes(4, "big")), now)
-    return 0
+    return t.reschedule()                    # T1-init may end before the T1-cookie that the agenda knows of
 
 
 cdef int on_t1(Tcb t, int64_t now) except -1:

@@ -22,6 +22,7 @@ LAYERS = {
     "association": FACES, "endpoint": FACES + 0.1,
     # these may be absent yet
     "carrier": CARRIERS, "udp": CARRIERS + 0.1, "scripted": CARRIERS + 0.1, "engine": CARRIERS + 0.1,
+    "audit": CARRIERS,
     "sockbase": CARRIERS + 0.2,
 }
 FORBIDDEN_IN_CORE = {"socket", "os", "time", "random", "logging", "gevent"}

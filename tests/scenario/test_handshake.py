@@ -3,6 +3,7 @@
 import errno
 import itertools
 
+import handmade
 import packets
 import pytest
 from asserts import assert_dropped, assert_nothing_dropped, dropped
@@ -420,6 +421,20 @@ def test_client_answers_stale_cookie_with_a_new_start_or_gives_up():
     p.connect()
     assert p.until(lambda: p.client.ended or p.client.connected, limit=600 * SECOND)
     assert p.client.connected or p.client.error != 0
+
+
+def test_t1_init_after_a_stale_cookie_is_not_late():
+    """9260-5.2.5-02, 9260-4-07: the new INIT's T1 counts, not the longer T1-cookie that ran before."""
+    peer = handmade.Peer()
+    peer.take()
+    peer.send(peer.init_ack())
+    peer.run(4 * SECOND)                     # T1-cookie has doubled to 4 s
+    peer.take()
+    stale = packets.error(packets.cause(3, bytes(4)))
+    peer.send(stale)
+    assert [kind for kind, _, _ in peer.take_chunks()] == [packets.INIT]
+    peer.run(SECOND)
+    assert [kind for kind, _, _ in peer.take_chunks()] == [packets.INIT]
 
 
 def test_duplicate_cookie_echo(net):

@@ -1,0 +1,114 @@
+"""Run the fuzzers: `tox -e fuzz -- --seconds 3600`, or by hand with an installed core of build mode "fuzz".
+
+Both targets run side by side, under address and undefined-behaviour sanitizers, from the corpus in
+tests/fuzz/corpus and what earlier runs found (build/fuzz).  Needs clang and its run-time library
+(Debian: clang, libclang-rt-14-dev).  What is found is an input in build/fuzz/findings: give it to
+build/fuzz/TARGET as argument to see it again.
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+WORK = ROOT / "build" / "fuzz"
+TARGETS = ("packets", "operations")
+LONGEST = 1200                   # bytes of an input
+ENVIRONMENT = {
+    "PYTHONMALLOC": "malloc",    # every object in a block of its own, so that each over-read is seen
+    "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:verify_asan_link_order=0",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+
+
+def runtime():
+    """The folder of clang's run-time libraries."""
+    command = [os.environ.get("CLANG", "clang"), "-print-runtime-dir"]
+    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
+
+
+def prepare():
+    """Compile the driver and write a program for each target."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    driver, machine = WORK / "driver.so", os.uname().machine
+    fuzzer = runtime() / f"libclang_rt.fuzzer_no_main-{machine}.a"
+    sanitizer = runtime() / f"libclang_rt.asan-{machine}.so"
+    subprocess.run([os.environ.get("CLANG", "clang"), "-O2", "-Wall", "-shared", "-fPIC",
+                    f"-I{sysconfig.get_paths()['include']}", "-o", driver, HERE / "driver.c", fuzzer,
+                    "-lstdc++", "-lm", "-ldl", "-lpthread"], check=True)
+    settings = " ".join(f'{name}="{value}"' for name, value in ENVIRONMENT.items())
+    for target in TARGETS:
+        # The driver first: the sanitizer's library has empty functions of the same names.
+        program = WORK / target
+        program.write_text(f'#!/bin/sh\n# Made by {Path(__file__).name}.\n'
+                           f'LD_PRELOAD="{driver} {sanitizer}" {settings} exec {sys.executable} '
+                           f'{HERE / "run.py"} --inside {target} "$0" "$@"\n')
+        program.chmod(0o755)
+
+
+def inside(target, arguments):
+    """In the program of a target: hand over to libFuzzer."""
+    del os.environ["LD_PRELOAD"]             # not for what libFuzzer starts
+    sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(WORK)]
+    import driver
+    import targets
+    targets.call = driver.traced
+    driver.run(arguments, getattr(targets, target))
+
+
+def start(target, options):
+    """Begin to fuzz; the process."""
+    grown = WORK / "corpus" / target
+    findings = WORK / "findings"
+    for folder in (grown, findings):
+        folder.mkdir(parents=True, exist_ok=True)
+    command = [WORK / target, f"-max_total_time={options.seconds}", f"-max_len={LONGEST}", "-len_control=10",
+               "-entropic=0",            # so many features that it would spend its time on statistics
+               "-timeout=60", "-rss_limit_mb=3000", "-print_final_stats=1",
+               f"-artifact_prefix={findings}/{target}-", grown, HERE / "corpus" / target]
+    with open(WORK / f"{target}.log", "w") as log:
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+
+
+def merge(target):
+    """Make the kept corpus anew: few and small inputs that reach all that old and new ones reach."""
+    kept, fresh = HERE / "corpus" / target, WORK / "merged" / target
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    subprocess.run([WORK / target, "-merge=1", "-use_counters=0", f"-max_len={LONGEST}", fresh, kept,
+                    WORK / "corpus" / target], check=True)
+    shutil.rmtree(kept)
+    shutil.move(fresh, kept)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--target", action="append", choices=TARGETS, help="only this one")
+    parser.add_argument("--merge", action="store_true",
+                        help="do not run: make tests/fuzz/corpus anew from itself and what was found")
+    options = parser.parse_args()
+    chosen = options.target or TARGETS
+    prepare()
+    if options.merge:
+        for target in chosen:
+            merge(target)
+        return 0
+    running = {target: start(target, options) for target in chosen}
+    status = 0
+    for target, process in running.items():
+        status |= process.wait()
+        print(f"{target}: exit status {process.returncode}, {WORK / target}.log ends with")
+        print((WORK / f"{target}.log").read_text(errors="replace")[-1500:])
+    return 1 if status else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--inside"]:
+        inside(sys.argv[2], sys.argv[3:])
+    sys.exit(main())

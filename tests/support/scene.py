@@ -1,0 +1,512 @@
+"""One endpoint under test, and everything that can be done to it: the language of the fuzzers.
+
+A scene is played from bytes (libFuzzer, the corpus in tests/fuzz) or from lists of operations (hypothesis).
+The first byte sets the scene up, then operations follow: one byte that names it, in its low five bits, then
+its arguments.  All bytes mean something.  After each operation every association must be in a legal state
+(pysctpsock._cy.audit) and within its bounds of memory; `Scene` raises AssertionError if it is not.
+
+RFC 9260 sections 3 (chunks), 4 (states), 5 (set-up), 8.4 and 8.5 (tags).
+"""
+import enum
+import struct
+import typing
+from collections import deque
+
+import handmade
+from handmade import SECOND, UDP_PORT
+
+from pysctpsock._cy.audit import faults
+from pysctpsock._cy.chunks import make_chunk, make_tlv
+from pysctpsock._cy.crc32c import crc32c
+from pysctpsock._cy.endpoint import Endpoint
+from pysctpsock._cy.parameters import ProtocolParameters
+from pysctpsock._cy.proto import State
+from pysctpsock._cy.user import SctpUser
+
+PORTS = 4000, 5000
+HOSTS = ("10.0.0.1", "10.0.1.1"), ("10.0.0.2", "10.0.1.2")
+STRANGER = "10.9.9.9"
+FORWARD_TSN = 192
+
+MOST_ON_WIRE = 64
+MOST_ASSOCIATIONS = 40
+MOST_ANSWERS = 80                # packets that one operation may call forth
+MOST_MEMORY = 200_000            # of an endpoint's tables
+DURATIONS = (0, 1, 1000, 10_000, 200_000, SECOND, 3 * SECOND, 10 * SECOND, 31 * SECOND, 60 * SECOND,
+             300 * SECOND, 3700 * SECOND)
+
+
+class Setup(enum.IntFlag):
+    """The first byte of a scene."""
+    REAL_PEER = 1                # the peer is an endpoint too, and the network carries what it is told to
+    CLIENT = 2                   # the endpoint under test begins the association
+    TWO_PATHS = 4
+    SMALL_BUFFERS = 8
+    TSN_WRAPS = 16               # the made-up peer's TSNs begin just below 2^32
+    NODELAY = 32
+    HANDSHAKE_IS_YOURS = 64      # no association yet: the operations set it up
+    SILENCE = 128                # at the end nothing arrives any more, until all have given up
+
+
+class U8(int):
+    """An argument of one byte."""
+
+
+class Offset(int):
+    """A small signed number, or one of some at the edges of what is allowed."""
+    EDGES = {-128: -0x80000000, -127: -0x7FFFFFFF, -126: -65536, 127: 0x7FFFFFFF, 126: 65536, 125: 65535,
+             124: 65534, 123: 1000}
+
+    @classmethod
+    def of(cls, byte):
+        signed = byte - 256 if byte > 127 else byte
+        return cls(cls.EDGES.get(signed, signed))
+
+
+OPERATIONS = {}                  # byte: function
+
+
+def operation(letter):
+    """Make a method of Scene an operation, named by the low five bits of this letter."""
+    def add(function):
+        kinds = typing.get_type_hints(function).values()
+        function.kinds = tuple(kinds)
+        assert OPERATIONS.setdefault(ord(letter) & 31, function) is function, letter
+        return function
+    return add
+
+
+def decode(data):
+    """(setup, [(function, arguments)]) of bytes; what is missing at the end is 0."""
+    setup = Setup(data[0]) if data else Setup(0)
+    played, position = [], 1
+    while position < len(data):
+        function = OPERATIONS.get(data[position] & 31)
+        position += 1
+        if function is None:
+            continue
+        arguments = []
+        for kind in function.kinds:
+            byte = data[position] if position < len(data) else 0
+            position += 1
+            if kind is bytes:
+                arguments.append(data[position:position + byte])
+                position += byte
+            else:
+                arguments.append(Offset.of(byte) if kind is Offset else U8(byte))
+        played.append((function, arguments))
+    return setup, played
+
+
+def play(data):
+    """A scene from bytes, to its end."""
+    setup, operations = decode(data)
+    scene = Scene(setup)
+    for function, arguments in operations:
+        scene.do(function, *arguments)
+    scene.end()
+    scene.leave()
+
+
+class Side:
+    """An endpoint with a listener and a user whose program reads only when an operation says so."""
+
+    def __init__(self, index, setup):
+        parameters = ProtocolParameters()
+        if setup & Setup.SMALL_BUFFERS:
+            parameters.receive_buffer, parameters.send_buffer = 5000, 6000
+        parameters.nodelay = bool(setup & Setup.NODELAY)
+        self.index = index
+        self.hosts = list(HOSTS[index][:2 if setup & Setup.TWO_PATHS else 1])
+        self.port = PORTS[index]
+        self.endpoint = Endpoint(bytes([index + 1]) * 32, parameters)
+        self.users = []              # all there ever were
+        self.user = self.new_user()
+        self.listener = self.endpoint.listen(self.new_user(), self.hosts, self.port, 5)
+        self.association = None
+        self.all = []                # associations that were seen here and have not ended
+        self.messages = []           # (data, stream, unordered) of what was read
+
+    def new_user(self):
+        user = SctpUser(self.endpoint.ready_list)
+        user.event_mask = 0x3FFE
+        self.users.append(user)
+        return user
+
+    def connect(self, peer, port, now):
+        self.association = self.endpoint.connect(self.user, self.hosts, port, list(peer),
+                                                 PORTS[1 - self.index], UDP_PORT, 0, None, now)
+        self.all.append(self.association)
+
+    def accept(self):
+        while (association := self.listener.accept()) is not None:
+            self.all.append(association)
+            self.users.append(association.user)
+            if self.association is None or self.association.ended:
+                self.association, self.user = association, association.user
+
+    def read(self, most, now):
+        for _ in range(most):
+            record = self.user.read(now)
+            if record is None:
+                break
+            if record[0] == 0:
+                self.messages.append((record[1], record[2], record[5]))
+
+
+class Scene:
+    """`sides[0]` is under test; `sides[1]`, if there is one, is its real peer."""
+
+    def __init__(self, setup):
+        self.setup = setup
+        self.now = SECOND
+        self.sides = [Side(index, setup) for index in range(2 if setup & Setup.REAL_PEER else 1)]
+        self.host = self.sides[0]
+        self.wire = deque()          # (packet, source, destination)
+        self.chunks = []             # of the next packet to be forged
+        self.peer_tag, self.peer_tsn = 0x11223344, 0xFFFFFFFA if setup & Setup.TSN_WRAPS else 1000
+        self.cookie, self.init_tag, self.heartbeats = b"", 0, deque(maxlen=4)
+        self.peer_hosts = HOSTS[1][:len(self.host.hosts)]
+        self.forged = False          # something arrived that the peer never sent
+        if setup & Setup.CLIENT:
+            self.host.connect(self.peer_hosts, self.host.port, self.now)
+        elif setup & Setup.REAL_PEER:
+            self.sides[1].connect(HOSTS[0][:len(self.host.hosts)], PORTS[1], self.now)
+        self.collect()
+        if not setup & Setup.HANDSHAKE_IS_YOURS:
+            self.shake_hands()
+            assert self.host.association.state == State.ESTABLISHED
+
+    def shake_hands(self):
+        if self.setup & Setup.REAL_PEER:
+            self.carry_all()
+        elif self.setup & Setup.CLIENT:
+            self.forge(handmade.INIT_ACK, self.init_body(10) + make_tlv(7, b"cookie"))
+            self.forge(handmade.COOKIE_ACK)
+        else:
+            self.forge(handmade.INIT, self.init_body(10), tag=0)
+            self.forge(handmade.COOKIE_ECHO, self.cookie, tag=self.init_tag)
+        self.wire.clear()
+        self.forged = False
+
+    def init_body(self, streams, parameters=b"", tag=None):
+        """What INIT and INIT ACK hold."""
+        tag = self.peer_tag if tag is None else tag
+        return struct.pack(">IIHHI", tag, 1 << 17, streams, streams, self.peer_tsn) + parameters
+
+    # ---- what goes on between operations ---------------------------------------------------------------
+
+    def do(self, function, *arguments):
+        function(self, *arguments)
+        self.check()
+
+    def collect(self):
+        """What the endpoints want to send goes on the wire; the newest cookie and the like are noted."""
+        for side in self.sides:
+            side.accept()
+            sent = side.endpoint.take_packets(self.now)
+            assert len(sent) <= MOST_ANSWERS, f"{len(sent)} packets at once"
+            for packet, host, _udp_port, source, _carrier in sent:
+                if side is self.host:
+                    self.note(packet)
+                self.wire.append((packet, source or side.hosts[0], host))
+            side.endpoint.take_ready()
+        while len(self.wire) > MOST_ON_WIRE:
+            self.wire.popleft()
+
+    def note(self, packet):
+        """Remember what a peer needs to go on."""
+        kind = packet[12]
+        if kind in (handmade.INIT, handmade.INIT_ACK):
+            self.init_tag = struct.unpack_from(">I", packet, 16)[0]
+        if kind == handmade.INIT_ACK:
+            for number, _flags, value in handmade.chunks_of(packet):
+                if number == handmade.INIT_ACK:
+                    self.cookie = cookie_of(value[16:])
+        elif kind == handmade.HEARTBEAT:
+            self.heartbeats.append(handmade.chunks_of(packet)[0][2])
+
+    def carry(self, packet, source, destination):
+        """Deliver one packet."""
+        for side in self.sides:
+            if destination in side.hosts:
+                side.endpoint.receive_datagram(packet, source, UDP_PORT, destination, 0, self.now)
+        self.collect()
+
+    def carry_all(self):
+        for _ in range(1000):
+            if not self.wire:
+                return
+            self.carry(*self.wire.popleft())
+        raise AssertionError("they do not come to rest")
+
+    def forge(self, kind, value=b"", flags=0, tag=None):
+        self.chunks.append(make_chunk(kind, flags, value))
+        self.send_packet(tag)
+
+    def send_packet(self, tag=None, source=None):
+        """The chunks that are ready, from the peer's port, to the endpoint under test."""
+        association = self.host.association
+        if tag is None:
+            tag = association.local_tag if association is not None else self.init_tag
+        packet = handmade.packet(PORTS[1], self.host.port, tag, *self.chunks)
+        self.chunks = []
+        self.forged = True
+        self.carry(packet, source or self.peer_hosts[0], self.host.hosts[0])
+
+    def deadline(self):
+        found = [side.endpoint.deadline() for side in self.sides]
+        return min([deadline for deadline in found if deadline is not None], default=None)
+
+    def pass_time(self, until, deliver=False):
+        """Run the timers up to then."""
+        fired = 0
+        while (deadline := self.deadline()) is not None and deadline <= until:
+            fired = fired + 1 if deadline <= self.now else 0
+            assert fired < 200, "timers run without end"
+            self.now = max(self.now, deadline)
+            for side in self.sides:
+                side.endpoint.handle_timeouts(self.now)
+            self.collect()
+            if deliver:
+                self.carry_all()
+        self.now = max(self.now, until)
+
+    def check(self):
+        for side in self.sides:
+            endpoint = side.endpoint
+            assert endpoint.memory() < MOST_MEMORY, endpoint.memory()
+            assert endpoint.association_count < MOST_ASSOCIATIONS
+            for association in {*endpoint.associations, *side.all}:
+                found = faults(association, self.now)
+                assert not found, f"{State(association.state).name}: {'; '.join(found)}"
+            side.all = [association for association in side.all if not association.ended]
+
+    def end(self):
+        """Everything must come to an end: by the timers if nothing arrives, else by an orderly shutdown."""
+        if self.setup & Setup.SILENCE or len(self.sides) == 1 or self.forged:
+            self.wire.clear()
+            if self.setup & Setup.SILENCE:
+                self.pass_time(self.now + 20_000 * SECOND)
+                self.check()
+                counts = [side.endpoint.association_count for side in self.sides]
+                assert not any(counts), f"{counts} associations stay though nobody answers"
+            return
+        self.carry_all()
+        for side in self.sides:
+            for association in side.all:
+                association.shutdown(self.now)
+        for _ in range(30):
+            for side in self.sides:
+                side.read(10_000, self.now)
+            self.collect()
+            self.carry_all()
+            self.pass_time(self.now + 40 * SECOND, deliver=True)
+            self.check()
+        assert not any(side.endpoint.association_count for side in self.sides), "they do not close"
+
+    def leave(self):
+        """Break the cycles of references that only the owner of a receive queue can break."""
+        for side in self.sides:
+            side.listener.close(self.now)
+            for user in side.users:
+                user.receive_queue.discard()
+
+    # ---- time and the network --------------------------------------------------------------------------
+
+    @operation("w")
+    def wait(self, how_long: U8):
+        self.pass_time(self.now + DURATIONS[how_long % len(DURATIONS)])
+
+    @operation("x")
+    def expire(self):
+        """To the next timer."""
+        deadline = self.deadline()
+        if deadline is not None:
+            self.pass_time(deadline)
+
+    @operation("v")
+    def deliver(self, index: U8):
+        if self.wire:
+            index %= len(self.wire)
+            packet = self.wire[index]
+            del self.wire[index]
+            self.carry(*packet)
+
+    @operation("l")
+    def lose(self, index: U8):
+        if self.wire:
+            del self.wire[index % len(self.wire)]
+
+    @operation("t")
+    def twice(self, index: U8):
+        """Deliver a packet that stays on the wire."""
+        if self.wire:
+            self.carry(*self.wire[index % len(self.wire)])
+
+    @operation("g")
+    def go(self):
+        """All that is on the wire arrives in order, answers too."""
+        self.carry_all()
+
+    @operation("z")
+    def icmp(self, kind: U8, index: U8):
+        if self.wire:
+            packet, _source, destination = self.wire[index % len(self.wire)]
+            self.host.endpoint.receive_icmp_error(packet, destination, UDP_PORT, 0, kind % 5, self.now)
+            self.forged = True
+            self.collect()
+
+    # ---- the users -------------------------------------------------------------------------------------
+
+    def someone(self, who):
+        """The side whose user acts, if it has an association."""
+        side = self.sides[who % len(self.sides)]
+        return side if side.association is not None else None
+
+    @operation("s")
+    def send(self, who: U8, length: U8, stream: U8, flags: U8):
+        if side := self.someone(who):
+            size = length * 40 if length > 128 else length
+            side.association.submit(bytes([length]) * size, stream % 12, 7, flags & 3, 0, 0, self.now)
+            self.collect()
+
+    @operation("r")
+    def read(self, who: U8, count: U8):
+        if side := self.someone(who):
+            side.read(count, self.now)
+            self.collect()
+
+    @operation("q")
+    def shutdown(self, who: U8):
+        if side := self.someone(who):
+            side.association.shutdown(self.now)
+            self.collect()
+
+    @operation("u")
+    def abort(self, who: U8, reason: bytes):
+        if side := self.someone(who):
+            side.association.abort(reason, self.now)
+            self.collect()
+
+    @operation("y")
+    def close(self, who: U8):
+        if (side := self.someone(who)) and not side.association.detached:
+            side.association.close(self.now)
+            self.collect()
+
+    @operation("o")
+    def open(self, who: U8, port: U8):
+        """A further association, if the ports are free."""
+        side = self.sides[who % len(self.sides)]
+        if side.association is None or side.association.ended:
+            side.user = side.new_user()
+            try:
+                side.connect(HOSTS[1 - side.index][:len(side.hosts)], side.port + port % 2, self.now)
+            except OSError:
+                return
+            self.collect()
+
+    # ---- forged chunks, by what the association expects ------------------------------------------------
+
+    def next_tsn(self):
+        """The TSN that the endpoint under test waits for."""
+        association = self.host.association
+        known = association is not None and association.tsn_map is not None
+        return association.tsn_map.cumulative_tsn + 1 if known else self.peer_tsn
+
+    def ack_point(self):
+        association = self.host.association
+        known = association is not None and association.outstanding is not None
+        return association.outstanding.cumulative_tsn_ack if known else 0
+
+    @operation("d")
+    def data(self, offset: Offset, flags: U8, stream: U8, ssn: Offset, length: U8):
+        payload = bytes(1400 if length == 255 else length)
+        self.chunks.append(handmade.data_chunk(self.next_tsn() + offset, payload, stream, ssn, flags & 15))
+
+    @operation("k")
+    def sack(self, offset: Offset, a_rwnd: U8, gaps: bytes):
+        blocks = list(zip(gaps[::2], gaps[1::2], strict=False))
+        self.chunks.append(handmade.sack_chunk(self.ack_point() + offset, a_rwnd << 9, blocks))
+
+    @operation("a")
+    def acknowledge(self):
+        """A true SACK for all that was ever sent."""
+        association = self.host.association
+        if association is not None and association.outstanding is not None:
+            self.chunks.append(handmade.sack_chunk(association.outstanding.next_tsn - 1))
+
+    @operation("f")
+    def forward_tsn(self, offset: Offset, streams: bytes):
+        pairs = b"".join(struct.pack(">HH", *pair) for pair in zip(streams[::2], streams[1::2], strict=False))
+        value = struct.pack(">I", self.next_tsn() + offset & 0xFFFFFFFF) + pairs
+        self.chunks.append(make_chunk(FORWARD_TSN, 0, value))
+
+    @operation("h")
+    def peer_shutdown(self, offset: Offset):
+        self.chunks.append(handmade.shutdown_chunk(self.ack_point() + offset))
+
+    @operation("c")
+    def chunk(self, kind: U8, flags: U8, value: bytes):
+        self.chunks.append(make_chunk(kind, flags, value))
+
+    @operation("b")
+    def broken(self, kind: U8, high: U8, low: U8, value: bytes):
+        """A chunk with a length of its own."""
+        self.chunks.append(bytes([kind, 3, high, low]) + value)
+
+    @operation("i")
+    def init(self, tag: U8, streams: U8, parameters: bytes):
+        """INIT, or if the tag is odd INIT ACK, with any parameters."""
+        kind = handmade.INIT_ACK if tag & 1 else handmade.INIT
+        cookie = make_tlv(7, b"cookie") if tag & 2 else b""
+        body = self.init_body(streams, cookie + parameters, self.peer_tag + (tag >> 2))
+        self.chunks.append(make_chunk(kind, 0, body))
+
+    @operation("e")
+    def cookie_echo(self, change: U8):
+        """The last cookie that came, one bit of it changed if `change` is not 0."""
+        cookie = bytearray(self.cookie)
+        if change and change <= len(cookie):
+            cookie[-change] ^= 1
+        self.chunks.append(make_chunk(handmade.COOKIE_ECHO, 0, bytes(cookie)))
+
+    @operation("j")
+    def heartbeat_ack(self, index: U8, change: U8):
+        """The answer to one of the last HEARTBEATs."""
+        if self.heartbeats:
+            info = bytearray(self.heartbeats[index % len(self.heartbeats)])
+            if change and change <= len(info):
+                info[-change] ^= 1
+            self.chunks.append(make_chunk(handmade.HEARTBEAT_ACK, 0, bytes(info)))
+
+    @operation("p")
+    def packet(self, tag: U8, source: U8):
+        """Send the chunks: with the right tag, or zero, the peer's, the last INIT's, or a wrong one."""
+        association = self.host.association
+        peer_tag = association.peer_tag if association is not None else 0
+        tags = None, 0, peer_tag, self.init_tag, 5
+        self.send_packet(tags[tag % 5], (*self.peer_hosts, STRANGER)[source % (1 + len(self.peer_hosts))])
+
+    @operation("n")
+    def numbers(self, tag: U8, tsn: Offset):
+        """The made-up peer loses its memory: it has another tag and TSN."""
+        self.peer_tag, self.peer_tsn = 0x11223344 + tag, 1000 + tsn & 0xFFFFFFFF
+
+
+def cookie_of(parameters):
+    """The State Cookie among the parameters of an INIT ACK."""
+    position = 0
+    while position + 4 <= len(parameters):
+        kind, length = struct.unpack_from(">HH", parameters, position)
+        if kind == 7:
+            return parameters[position + 4:position + length]
+        position += length + 3 & ~3
+    return b""
+
+
+def with_checksum(packet):
+    """The packet with the right checksum in place of whatever it has."""
+    zeroed = packet[:8] + bytes(4) + packet[12:]
+    return packet[:8] + struct.pack("<I", crc32c(zeroed)) + packet[12:]
