@@ -24,6 +24,10 @@ cdef class ProtocolParameters:
     cdef public uint32_t send_buffer                           # bytes of unsent and unacknowledged messages
     cdef public uint32_t path_mtu                              # IP packet size assumed on a new path, 1500
     cdef public uint16_t remote_udp_port                       # encapsulation port of new peers, 0 = none
+    cdef public uint32_t max_segment                           # most bytes of a message in a chunk, 0 = any
+    cdef public uint32_t receive_context                       # what received messages carry (SCTP_CONTEXT)
+    cdef public uint32_t adaptation_indication                 # RFC 5061 section 4.2.6
+    cdef public dict remembered                                # options without effect yet, never changed in place
     cdef public bint linger_abort                              # {1, 0}: close aborts
 
     cpdef ProtocolParameters copy(self)

@@ -19,5 +19,9 @@ class ProtocolParameters:
     send_buffer: int
     path_mtu: int
     remote_udp_port: int
+    max_segment: int
+    receive_context: int
+    adaptation_indication: int
     linger_abort: bool
+    remembered: dict[str, int]
     def copy(self) -> ProtocolParameters: ...

@@ -31,7 +31,11 @@ cdef class ProtocolParameters:
         self.send_buffer = 1 << 20
         self.path_mtu = 1500
         self.remote_udp_port = 0
+        self.max_segment = 0
+        self.receive_context = 0
+        self.adaptation_indication = 0
         self.linger_abort = False
+        self.remembered = {}
 
     cpdef ProtocolParameters copy(self):
         cdef ProtocolParameters other = ProtocolParameters.__new__(ProtocolParameters)
@@ -55,5 +59,9 @@ cdef class ProtocolParameters:
         other.send_buffer = self.send_buffer
         other.path_mtu = self.path_mtu
         other.remote_udp_port = self.remote_udp_port
+        other.max_segment = self.max_segment
+        other.receive_context = self.receive_context
+        other.adaptation_indication = self.adaptation_indication
         other.linger_abort = self.linger_abort
+        other.remembered = self.remembered
         return other

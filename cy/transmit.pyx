@@ -286,9 +286,11 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
     cdef Outstanding outstanding = t.outstanding
     cdef Message *message
     cdef OutChunk *chunk
-    cdef uint32_t room, remaining, size, greatest = path.cc.pmdcs - DATA_HEADER
+    cdef uint32_t room, remaining, size, bundle_room, greatest = path.cc.pmdcs - DATA_HEADER
     cdef uint8_t flags
     cdef tsn_t tsn
+    if t.parameters.max_segment:
+        greatest = min(greatest, t.parameters.max_segment & ~<uint32_t>3)
     if flight.bytes == 0 and path.last_sent and now - path.last_sent > path.rto.rto:
         path.cc.on_idle((now - path.last_sent) // path.rto.rto)
     while True:
@@ -298,7 +300,8 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
         room = path.pmtu - position
         if room < DATA_HEADER + 4:
             break
-        room -= DATA_HEADER
+        bundle_room = room - DATA_HEADER
+        room = min(bundle_room, greatest)
         remaining = message.length - message.taken
         size = remaining
         if remaining > room:
@@ -308,7 +311,7 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
                 break
             size = room & ~<uint32_t>3
         elif (not has_data and not t.parameters.nodelay and message.taken == 0 and t.state == ESTABLISHED
-              and outstanding.count() and queue.bytes_queued + DATA_HEADER * queue.count < room):
+              and outstanding.count() and queue.bytes_queued + DATA_HEADER * queue.count < bundle_room):
             break                            # Nagle's rule: a small packet waits while data is in flight
         if size > t.peer_rwnd and not (t.probing and outstanding.count() == 0):
             # rule A; with nothing in flight the window is probed, first after an RTO (9260-6.1-02)

@@ -39,7 +39,7 @@ OPT_INFO = frozenset((  # what sctp_opt_info() takes
     c.SCTP_AUTH_ACTIVE_KEY, c.SCTP_PEER_AUTH_CHUNKS, c.SCTP_LOCAL_AUTH_CHUNKS,
 ))
 INHERITED = (  # by a socket that accept() or sctp_peeloff() makes, beside its association's parameters
-    "linger", "reuse_address", "recv_rcvinfo", "recv_nxtinfo", "mapped_v4", "disable_fragments",
+    "linger", "reuse_address", "reuse_port", "recv_rcvinfo", "recv_nxtinfo", "mapped_v4", "disable_fragments",
     "default_stream", "default_flags", "default_ppid", "default_context", "default_timetolive",
 )
 
@@ -76,9 +76,9 @@ class SctpSocket(SocketBase):
         self._io_refs = 0
         self.parameters = stack.parameters()
         self.buffer_sizes: dict[str, int] = {}  # as SO_RCVBUF and SO_SNDBUF show them
-        self.switches: dict[int, int] = {}
+        self.switches: dict[str, int] = {}  # options that are only kept
         self.linger = (0, 0)
-        self.reuse_address = False
+        self.reuse_address = self.reuse_port = False
         self.recv_rcvinfo = self.recv_nxtinfo = False
         self.mapped_v4 = True
         self.engine = stack.engine
@@ -225,7 +225,8 @@ class SctpSocket(SocketBase):
         host, port = self.core_address(address)
         if self._claim is not None:
             raise error(errno.EINVAL, "the socket is bound")
-        self._claim = self._stack.claim(host, port, self._ip_version(host), self.reuse_address)
+        self._claim = self._stack.claim(host, port, self._ip_version(host),
+                                         self.reuse_address or self.reuse_port)
 
     def _bind_if_unbound(self) -> Claim:
         if self._claim is None:

@@ -14,7 +14,7 @@ from typing import Any
 from .. import constants as c
 from ..errors import error
 from ..targets import Target, targets
-from . import association, messages, paths, socket_level
+from . import association, calls, extensions, messages, paths, socket_level
 from .association import apply_initmsg
 from .paths import fragmentation_point
 from .row import Option, byteorder, id_field
@@ -24,7 +24,7 @@ __all__ = ["TABLE", "Option", "Target", "apply_initmsg", "byteorder", "find", "f
 
 TABLE: dict[tuple[int, int], Option] = {
     (option.level, option.number): option
-    for module in (association, paths, messages, socket_level) for option in module.OPTIONS
+    for module in (association, paths, messages, extensions, calls, socket_level) for option in module.OPTIONS
 }
 
 
@@ -38,8 +38,9 @@ def set_option(sock: Any, level: int, number: int, value: bytes | int) -> None:
     option = find(level, number)
     if option is None or option.set is None:
         raise error(errno.ENOPROTOOPT, _name(option, level, number))
-    if option.before is not None:
-        option.before(sock)
+    for check in (option.before, option.before_set):
+        if check is not None:
+            check(sock)
     data = value.to_bytes(4, byteorder, signed=value < 0) if isinstance(value, int) else value
     request = option.parse(data)
     for target in _targets(sock, option, request, setting=True):

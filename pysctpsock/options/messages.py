@@ -10,7 +10,7 @@ from typing import Any
 from .. import constants as c
 from .. import structs
 from ..errors import error
-from .row import Option, Target, switch
+from .row import Option, Target, stored, switch
 
 EVENT_MASK_BITS = 14
 
@@ -86,16 +86,45 @@ def set_send_defaults(sock: Any, stream: int, flags: int, ppid: int, context: in
     sock.default_ppid, sock.default_context = ppid, context
 
 
+# ------------------------------------------------------------------ what comes with received messages
+
+def context_get(target: Target, request: Any) -> Any:
+    return structs.sctp_assoc_value(request.assoc_id, target.parameters.receive_context)
+
+
+def context_set(target: Target, value: Any) -> None:
+    target.parameters.receive_context = value.assoc_value
+
+
+def above_half_of_buffer(sock: Any, value: int) -> bool:
+    return not 0 <= value <= sock.parameters.receive_buffer // 2
+
+
 OPTIONS = [
-    Option("SCTP_DISABLE_FRAGMENTS", None, "", *switch("disable_fragments"), rfc="8.1.11"),
+    Option("SCTP_CONTEXT", structs.sctp_assoc_value, "A", context_get, context_set, rfc="8.1.25",
+           about="The context that comes with received messages."),
+    stored("SCTP_FRAGMENT_INTERLEAVE", exact_int=True, rfc="8.1.20",
+           about="Whether another association's messages may come between the pieces of one."),
+    stored("SCTP_PARTIAL_DELIVERY_POINT", value_of=int, wrong=above_half_of_buffer, exact_int=True,
+           rfc="8.1.21", errors=("EINVAL: more than half of the receive buffer",),
+           about="From how many bytes unfinished messages are handed out; 0: when they fill the window."),
+    Option("SCTP_DISABLE_FRAGMENTS", None, "", *switch("disable_fragments"), rfc="8.1.11",
+           about="Messages that do not fit one packet are refused with EMSGSIZE."),
     Option("SCTP_DEFAULT_SEND_PARAM", structs.sctp_sndrcvinfo, "A",
-           default_send_param_get, default_send_param_set, rfc="8.1.13"),
+           default_send_param_get, default_send_param_set, rfc="8.1.13",
+           errors=("EINVAL: flags other than UNORDERED, ADDR_OVER, ABORT, EOF",),
+           about="Stream, flags, ppid, context and lifetime of messages that say nothing else."),
     Option("SCTP_EVENTS", structs.sctp_event_subscribe, "", events_get, events_set, rfc="6.2.1",
-           lengths=range(1, 14)),
-    Option("SCTP_I_WANT_MAPPED_V4_ADDR", None, "", *switch("mapped_v4"), rfc="8.1.15"),
-    Option("SCTP_EVENT", structs.sctp_event, "A", event_get, event_set, rfc="6.2.2", exact=False),
-    Option("SCTP_RECVRCVINFO", None, "", *switch("recv_rcvinfo"), rfc="8.1.29"),
-    Option("SCTP_RECVNXTINFO", None, "", *switch("recv_nxtinfo"), rfc="8.1.30"),
+           lengths=range(14), about="Which notifications come, a byte each; fewer bytes change only those."),
+    Option("SCTP_I_WANT_MAPPED_V4_ADDR", None, "", *switch("mapped_v4"), rfc="8.1.15",
+           about="IPv6 sockets show IPv4 peers as ::ffff:a.b.c.d, else as AF_INET addresses."),
+    Option("SCTP_EVENT", structs.sctp_event, "A", event_get, event_set, rfc="6.2.2", exact=False,
+           errors=("EINVAL: no such notification",), about="Whether one type of notification comes."),
+    Option("SCTP_RECVRCVINFO", None, "", *switch("recv_rcvinfo"), rfc="8.1.29",
+           about="SCTP_RCVINFO comes with each message."),
+    Option("SCTP_RECVNXTINFO", None, "", *switch("recv_nxtinfo"), rfc="8.1.30",
+           about="SCTP_NXTINFO comes with a message when another one waits behind it."),
     Option("SCTP_DEFAULT_SNDINFO", structs.sctp_sndinfo, "A", default_sndinfo_get, default_sndinfo_set,
-           rfc="8.1.31"),
+           rfc="8.1.31", errors=("EINVAL: flags other than UNORDERED, ADDR_OVER, ABORT, EOF",),
+           about="The same without a lifetime."),
 ]

@@ -35,9 +35,10 @@ def mtu_of(path: dict[str, Any]) -> int:
     return int(path["pmtu"]) + headers + (8 if path["udp_port"] else 0)
 
 
-def fragmentation_point(path: dict[str, Any]) -> int:
+def fragmentation_point(path: dict[str, Any], max_segment: int = 0) -> int:
     """The longest message that goes in one DATA chunk (common header 12, chunk header 16)."""
-    return (int(path["pmtu"]) - 12 - 16) & ~3
+    greatest = int(path["pmtu"]) - 12 - 16
+    return min(greatest, max_segment or greatest) & ~3
 
 
 def paddrinfo(target: Target, path: dict[str, Any]) -> Any:
@@ -149,10 +150,17 @@ def udpencaps_set(target: Target, value: Any) -> None:
 
 OPTIONS = [
     Option("SCTP_PEER_ADDR_PARAMS", structs.sctp_paddrparams, "B", paddrparams_get, paddrparams_set,
-           rfc="8.1.12", lengths=(152,)),
+           rfc="8.1.12", lengths=(152,),
+           errors=("EINVAL: both of a pair of flags, sackdelay above 500, pathmtu below 512, no such path",),
+           about="Heartbeats, Path.Max.Retrans, path MTU and SACK delay of one address or of all."),
     Option("SCTP_DELAYED_SACK", structs.sctp_sack_info, "A", sack_get, sack_set, rfc="8.1.19",
-           older=(structs.sctp_assoc_value, sack_from_older, sack_to_older)),
-    Option("SCTP_GET_PEER_ADDR_INFO", structs.sctp_paddrinfo, "C", paddrinfo_get, rfc="8.2.2"),
+           older=(structs.sctp_assoc_value, sack_from_older, sack_to_older),
+           errors=("EINVAL: a delay above 500 ms",),
+           about="How long (ms) and for how many packets a SACK may wait; 0 leaves one as it is, 1 packet is "
+                 "no delay."),
+    Option("SCTP_GET_PEER_ADDR_INFO", structs.sctp_paddrinfo, "C", paddrinfo_get, rfc="8.2.2",
+           errors=("EINVAL: no such path",), about="State, cwnd, RTO and MTU of one address of the peer."),
     Option("SCTP_REMOTE_UDP_ENCAPS_PORT", structs.sctp_udpencaps, "B", udpencaps_get, udpencaps_set,
-           rfc="RFC 6951 6.1"),
+           rfc="RFC 6951 6.1", errors=("EINVAL: no such path",),
+           about="The UDP port, in network byte order, at which an address of the peer is reached."),
 ]

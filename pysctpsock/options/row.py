@@ -26,6 +26,11 @@ Getter = Callable[[Target, Any], Any]  # (target, the structure given or zeros) 
 Setter = Callable[[Target, Any], None]  # (target, structure or int)
 
 
+@layout("s32 assoc_id")
+class assoc_id(Struct):
+    """An association's id alone."""
+
+
 @layout("s32 value")
 class c_int(Struct):
     """What some options take in place of their structure, as they did before they had one."""
@@ -39,12 +44,15 @@ class Option:
     ids: which association ids are taken, by the classes A to D of docs/sockets/options.md; "": none.
     rfc: the section, of RFC 6458 unless another is named; "Linux" where there is none.
     about: what it does, in a sentence; errors: "ERRNO when", for the documentation.
-    exact: set takes nothing longer than the structure (Linux checks some options so, others not).
+    exact: set takes nothing longer than the structure (Linux checks some options so, others not);
+        exact_int: nothing longer than the int.
     lengths: of values that are shorter than the structure and yet taken; the rest stays as it is.
     older: a structure that it had once, of another size, and how that becomes the newer one and back.
     tail: the structure ends in an open array; too_small: what a buffer gets that has no room for it.
-    before: looked at before the value: raises if this socket does not have the option.
+    before, before_set: looked at first: raise if this socket does not have the option, or cannot set it.
+    keeps_length: what comes back is as long as the buffer was, a defect of Linux.
     without_get: what asking for an option that can only be set answers.
+    extension: which it belongs to, if that is not there yet.
     """
 
     name: str
@@ -56,13 +64,17 @@ class Option:
     about: str = ""
     errors: Sequence[str] = ()
     exact: bool = True
+    exact_int: bool = False
     lengths: Sequence[int] = ()
     older: tuple[type[Struct], Callable[[Any], Any], Callable[[Any], Any]] | None = None
     tail: bool = False
     too_small: int = errno.EINVAL
     before: Callable[[Any], None] | None = None
+    before_set: Callable[[Any], None] | None = None
+    keeps_length: bool = False
     without_get: int = errno.ENOPROTOOPT
     level: int = c.SOL_SCTP
+    extension: str = ""
 
     @property
     def number(self) -> int:
@@ -80,7 +92,7 @@ class Option:
     def parse(self, data: bytes) -> Any:
         """The value to set, as the option's structure or an int.  EINVAL for a wrong length."""
         if self.struct is None:
-            if len(data) < 4:
+            if len(data) < 4 or (len(data) > 4 and self.exact_int):
                 raise self.wrong_length(len(data))
             return int.from_bytes(data[:4], byteorder, signed=True)
         if self.older is not None and len(data) == ctypes.sizeof(self.older[0]):
@@ -93,6 +105,12 @@ class Option:
         value.given = len(data)
         return value
 
+    def room(self, length: int) -> int:
+        """How many bytes of the structure a buffer of this length gets, 0: it is too short."""
+        if length >= self.size:
+            return self.size
+        return max((shorter for shorter in self.lengths if shorter <= length), default=0)
+
     def request(self, buffer: bytes) -> Any:
         """What is in the buffer of a get: the structure, maybe of an association or address; None: an int.
 
@@ -102,7 +120,7 @@ class Option:
             if self.struct is None:
                 return None
             return self.older[1](self.older[0].from_buffer_copy(buffer))
-        if len(buffer) < self.size and len(buffer) not in self.lengths:
+        if self.room(len(buffer)) == 0:
             raise self.wrong_length(len(buffer))
         return None if self.struct is None else self.struct.unpack(buffer.ljust(self.size, b"\0"))
 
@@ -112,10 +130,10 @@ class Option:
             return int(value).to_bytes(4, byteorder, signed=value < 0)
         if self.older is not None and length == ctypes.sizeof(self.older[0]):
             return bytes(self.older[2](value))
-        data: bytes = value.pack() if self.tail else bytes(value)
-        if len(data) > length and length not in self.lengths:
+        data: bytes = value.pack() if self.tail else bytes(value)[:self.room(length)]
+        if len(data) > length:
             raise error(self.too_small, f"{self.name} wants {len(data)} bytes, not {length}")
-        return data[:length]
+        return data.ljust(length, b"\0") if self.keeps_length else data
 
 
 # ------------------------------------------------------------------ getters and setters that many rows share
@@ -155,6 +173,41 @@ def echo_id(value: Any, request: Any) -> Any:
     if field is not None:
         setattr(value, field, getattr(request, field))
     return value
+
+
+def remember(parameters: Any, name: str, value: int) -> None:
+    """Keep the value of an option that the core knows nothing of; associations inherit it."""
+    parameters.remembered = {**parameters.remembered, name: value}
+
+
+def remembered(name: str, struct: type[Struct], ids: str, field: str, default: int = 0,
+               wrong: Callable[[int], bool] = lambda value: False, **more: Any) -> Option:
+    """An option with one number that is kept and read back."""
+    def get(target: Target, request: Any) -> Any:
+        value = struct(**{field: target.parameters.remembered.get(name, default)})
+        return echo_id(value, request)
+
+    def set_(target: Target, value: Any) -> None:
+        number = getattr(value, field)
+        if wrong(number):
+            raise error(errno.EINVAL, f"{name}: {number}")
+        remember(target.parameters, name, number)
+
+    return Option(name, struct, ids, get, set_, **more)
+
+
+def stored(name: str, value_of: Callable[[int], int] = bool,
+           wrong: Callable[[Any, int], bool] = lambda sock, value: False, **more: Any) -> Option:
+    """A number of the socket, which accepted sockets inherit, that is kept and read back."""
+    def get(target: Target, request: Any) -> int:
+        return int(target.sock.switches.get(name, 0))
+
+    def set_(target: Target, value: int) -> None:
+        if wrong(target.sock, value):
+            raise error(errno.EINVAL, f"{name}: {value}")
+        target.sock.switches[name] = int(value_of(value))
+
+    return Option(name, None, "", get, set_, **more)
 
 
 def both(attribute: str) -> tuple[Getter, Setter]:

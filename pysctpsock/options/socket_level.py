@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import structs
 from ..structs import Struct
-from .row import Getter, Option, Setter, Target, switch
+from .row import Getter, Option, Setter, Target, stored, switch
 
 LARGEST_BUFFER = 1 << 30
 LEAST_STORED = {"receive_buffer": 2304, "send_buffer": 4608}  # what Linux raises smaller requests to
@@ -47,14 +47,6 @@ def buffer_size(attribute: str) -> tuple[Getter, Setter]:
     return get, set_
 
 
-def stored(name: str) -> Option:
-    """A switch of the socket level that has no effect here but is remembered."""
-    number = getattr(_socket, name)
-    return Option(name, None, "", lambda target, request: target.sock.switches.get(number, 0),
-                  lambda target, value: target.sock.switches.__setitem__(number, int(bool(value))),
-                  level=_socket.SOL_SOCKET)
-
-
 def told(name: str, read: Callable[[Any], int]) -> Option:
     """A read-only number."""
     return Option(name, None, "", lambda target, request: read(target.sock), level=_socket.SOL_SOCKET)
@@ -70,8 +62,8 @@ OPTIONS = [
     told("SO_PROTOCOL", lambda sock: sock.proto),
     told("SO_DOMAIN", lambda sock: sock.family),
     told("SO_ACCEPTCONN", lambda sock: int(sock.listening)),
-    stored("SO_KEEPALIVE"),
-    stored("SO_BROADCAST"),
-    stored("SO_DONTROUTE"),
-    stored("SO_OOBINLINE"),
+    stored("SO_KEEPALIVE", level=_socket.SOL_SOCKET, about=""),
+    stored("SO_BROADCAST", level=_socket.SOL_SOCKET, about=""),
+    stored("SO_DONTROUTE", level=_socket.SOL_SOCKET, about=""),
+    stored("SO_OOBINLINE", level=_socket.SOL_SOCKET, about=""),
 ]

@@ -102,12 +102,13 @@ EXACT = [c.SCTP_RTOINFO, c.SCTP_ASSOCINFO, c.SCTP_INITMSG, c.SCTP_PEER_ADDR_PARA
 def test_lengths(number):
     """set needs the exact length; get takes more and cuts it to the true size (case 145: one byte short)."""
     sock = make_socket()
-    size = len(bytes(options.find(c.SOL_SCTP, number).struct()))
+    option = options.find(c.SOL_SCTP, number)
+    size, least = option.size, min((*option.lengths, option.size))
     for length in (size - 1, size + 1):
         with raises(errno.EINVAL):
             put(sock, number, bytes(length))
     with raises(errno.EINVAL):
-        options.get_option(sock, c.SOL_SCTP, number, bytes(size - 1))
+        options.get_option(sock, c.SOL_SCTP, number, bytes(least - 1))
     assert len(options.get_option(sock, c.SOL_SCTP, number, bytes(size + 50))) == size
     put(sock, number, options.get_option(sock, c.SOL_SCTP, number, bytes(size)))
 
@@ -145,7 +146,7 @@ def test_rto_minimum_above_maximum():
 def test_unknown_options():
     """Case 131: ENOPROTOOPT, but EOPNOTSUPP to get at an unknown level; read-only and write-only ones."""
     sock = make_socket()
-    for number in (126, 999, c.SCTP_AUTH_CHUNK):
+    for number in (126, 134, 999):
         with raises(errno.ENOPROTOOPT):
             put(sock, number, 1)
         with raises(errno.ENOPROTOOPT):

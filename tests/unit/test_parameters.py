@@ -19,11 +19,18 @@ def test_defaults():
     assert parameters.sack_delay <= 500 * MS             # 9260-6.2-03
 
 
+def other_value(old, number):
+    """One that no other field has."""
+    if isinstance(old, dict):
+        return {"SCTP_SOMETHING": number}
+    return not old if isinstance(old, bool) else (old + 100 + number) % 60000
+
+
 def test_copy_copies_every_field():
     original = ProtocolParameters()
     for number, name in enumerate(NAMES):                # a value of its own for each field
         old = getattr(original, name)
-        setattr(original, name, not old if isinstance(old, bool) else (old + 100 + number) % 60000)
+        setattr(original, name, other_value(old, number))
     copied, fresh = original.copy(), ProtocolParameters()
     for name in NAMES:
         assert getattr(copied, name) == getattr(original, name), name
