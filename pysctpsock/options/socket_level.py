@@ -47,23 +47,26 @@ def buffer_size(attribute: str) -> tuple[Getter, Setter]:
     return get, set_
 
 
-def told(name: str, read: Callable[[Any], int]) -> Option:
+def told(name: str, read: Callable[[Any], int], about: str) -> Option:
     """A read-only number."""
-    return Option(name, None, "", lambda target, request: read(target.sock), level=_socket.SOL_SOCKET)
+    return Option(name, None, "", lambda target, request: read(target.sock), level=_socket.SOL_SOCKET,
+                  about=about)
 
 
 OPTIONS = [
-    Option("SO_RCVBUF", None, "", *buffer_size("receive_buffer"), level=_socket.SOL_SOCKET),
-    Option("SO_SNDBUF", None, "", *buffer_size("send_buffer"), level=_socket.SOL_SOCKET),
-    Option("SO_LINGER", linger, "", linger_get, linger_set, exact=False, level=_socket.SOL_SOCKET),
-    Option("SO_REUSEADDR", None, "", *switch("reuse_address"), level=_socket.SOL_SOCKET),
-    told("SO_ERROR", lambda sock: sock.take_error()),
-    told("SO_TYPE", lambda sock: sock.type),
-    told("SO_PROTOCOL", lambda sock: sock.proto),
-    told("SO_DOMAIN", lambda sock: sock.family),
-    told("SO_ACCEPTCONN", lambda sock: int(sock.listening)),
-    stored("SO_KEEPALIVE", level=_socket.SOL_SOCKET, about=""),
-    stored("SO_BROADCAST", level=_socket.SOL_SOCKET, about=""),
-    stored("SO_DONTROUTE", level=_socket.SOL_SOCKET, about=""),
-    stored("SO_OOBINLINE", level=_socket.SOL_SOCKET, about=""),
+    Option("SO_RCVBUF", None, "", *buffer_size("receive_buffer"), level=_socket.SOL_SOCKET,
+           about="Twice what is set, half of which is the window; a window once given is not taken back."),
+    Option("SO_SNDBUF", None, "", *buffer_size("send_buffer"), level=_socket.SOL_SOCKET,
+           about="Twice what is set; no message can be longer."),
+    Option("SO_LINGER", linger, "", linger_get, linger_set, exact=False, level=_socket.SOL_SOCKET,
+           about="{1, 0}: close() aborts; {1, n}: it waits up to n seconds for the graceful end."),
+    Option("SO_REUSEADDR", None, "", *switch("reuse_address"), level=_socket.SOL_SOCKET,
+           about="The port may be bound while older sockets, or associations that are ending, have it."),
+    told("SO_ERROR", lambda sock: sock.take_error(), "What ended the association, told once."),
+    told("SO_TYPE", lambda sock: sock.type, "SOCK_STREAM or SOCK_SEQPACKET."),
+    told("SO_PROTOCOL", lambda sock: sock.proto, "IPPROTO_SCTP."),
+    told("SO_DOMAIN", lambda sock: sock.family, "AF_INET or AF_INET6."),
+    told("SO_ACCEPTCONN", lambda sock: int(sock.listening), "Whether the socket listens."),
+    *(stored(name, level=_socket.SOL_SOCKET, about="Kept, without effect.")
+      for name in ("SO_KEEPALIVE", "SO_BROADCAST", "SO_DONTROUTE", "SO_OOBINLINE")),
 ]

@@ -7,6 +7,7 @@ length, zeros but for the association's id in the first four bytes; option_error
 import ctypes
 import errno
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,10 @@ from errnos import raises
 from pysctpsock import constants, options, socket, structs
 from pysctpsock.options import calls, row
 from pysctpsock.socket import AF_INET, IPPROTO_SCTP, SOCK_SEQPACKET, SOCK_STREAM, SOL_SCTP
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import option_page
 
 HERE = Path(__file__).parent
 ORDERS = {"one": SOCK_STREAM, "many": SOCK_SEQPACKET}
@@ -110,6 +115,15 @@ def test_default_and_sample(each):
             assert sock.getsockopt(SOL_SCTP, number, asked) == default
         sock.close()
         other.close()
+
+
+def test_page_is_up_to_date(capsys):
+    """Else: python tests/api/option_page.py."""
+    assert option_page.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_example_of_the_page():
+    exec(compile(option_page.EXAMPLE, "options.md", "exec"), {})
 
 
 # ------------------------------------------------------------------ lengths
