@@ -19,10 +19,11 @@ cdef class Engine:
     cdef public object after_pump            # called without arguments at the end of each pump, or None
     cdef readonly int blocked                # index of the carrier that has no room, or -1
     cdef readonly bint dirty                 # something was queued that the driver was asked to pump for
+    cdef readonly int64_t armed              # the time that the driver was asked for last, or INT64_MAX
+    cdef readonly uint64_t turns             # calls by the driver's loop: it is alive
     cdef readonly uint64_t pumps, owner_failures, packets_without_carrier
     cdef int first                           # the outbox's packets before it have gone
     cdef uint64_t queued                     # bytes since the last pump
-    cdef int64_t armed                       # the time that the driver's timer is set to
     cdef bint busy, again
 
     # For the socket layer, which has just queued something.
@@ -39,6 +40,7 @@ cdef class Engine:
     cpdef int on_soon(self) except -1
 
     cdef Carrier carrier_at(self, uint16_t index)
+    cdef bint feed(self, Carrier carrier, uint32_t budget) except -1
     cdef int read(self, int index) except -1
     cdef int transmit(self) except -1
     cdef int send_outbox(self) except -1

@@ -8,8 +8,10 @@ The driver is the event loop's side of it (hub.py for gevent).  The engine calls
     schedule()                       call on_soon() before the loop waits
 A carrier without room stops reading too: what arrives would only make more packets that cannot leave.
 
-Nothing here runs twice at a time: what a woken owner or a finalizer asks for meanwhile is done by the pump
-that runs.  An owner's `_on_ready(flags)` must not switch greenlets: it makes them ready to run.
+Nothing here runs twice at a time: what a woken owner, a finalizer or another thread asks for meanwhile is
+done by the pump that runs.  An owner's `_on_ready(flags)` must not switch greenlets: it makes them ready to
+run.  While the core works the GIL is not let go: it does no I/O and calls no Python, and the garbage
+collector, whose finalizers might, waits.
 """
 import logging
 
@@ -28,6 +30,11 @@ cdef enum:
     MOST_TURNS = 16              # of one pump that is asked for again while it runs
 
 logger = logging.getLogger("pysctpsock")
+
+
+cdef extern from "Python.h":
+    int PyGC_Disable()
+    int PyGC_Enable()
 
 
 cdef int64_t clock() noexcept nogil:
@@ -49,6 +56,10 @@ cdef class Engine:
         """The engine's clock: CLOCK_MONOTONIC in microseconds."""
         return clock()
 
+    def time_left(self):
+        """Seconds until on_timer() is due, 0.0 if it is, None if the driver need not call it."""
+        return None if self.armed == INT64_MAX else max(self.armed - clock(), 0) / 1e6
+
     def attach(self, driver):
         """Give the engine its driver, which is told of carriers, deadlines, and work that waits."""
         cdef int index
@@ -69,12 +80,11 @@ cdef class Engine:
         while index < len(self.carriers) and self.carriers[index] is not None:
             index += 1
         carrier.index = index
-        if self.driver is not None:
-            self.driver.add(index, carrier.fd)
         if index == len(self.carriers):
-            self.carriers.append(carrier)
-        else:
-            self.carriers[index] = carrier
+            self.carriers.append(None)
+        self.carriers[index] = carrier
+        if self.driver is not None:
+            self.driver.add(index, carrier.fd)   # last: another thread may look at the list at once
         return index
 
     def remove_carrier(self, Carrier carrier not None):
@@ -163,6 +173,7 @@ cdef class Engine:
 
     cpdef int on_readable(self, int index) except -1:
         """Feed what has arrived on a carrier to the endpoint, at most about 1 MB, then pump."""
+        self.turns += 1
         if self.busy or self.blocked >= 0:
             return 0
         self.busy = True
@@ -176,6 +187,7 @@ cdef class Engine:
     cpdef int on_writable(self) except -1:
         """Go on where a carrier had no room."""
         cdef int index
+        self.turns += 1
         if self.busy:
             self.again = True
             return 0
@@ -192,6 +204,7 @@ cdef class Engine:
 
     cpdef int on_timer(self) except -1:
         """The time that was asked for has come (or an earlier one: that does no harm)."""
+        self.turns += 1
         self.armed = INT64_MAX
         if self.busy:
             self.again = True
@@ -220,22 +233,36 @@ cdef class Engine:
         if carrier is None:
             return 0
         for _round in range(READ_ROUNDS):
-            if not carrier.receive_batch(self.endpoint, clock(), READ_ROUND):
+            if not self.feed(carrier, READ_ROUND):
                 return 0
             if self.transmit():
                 return 0                     # no room; on_writable goes on
         # More waits: the descriptor says so to the loop, but not what the carrier has read already.
         while carrier.holds_packets:
-            carrier.receive_batch(self.endpoint, clock(), 0)
+            self.feed(carrier, 0)
             if self.transmit():
                 return 0
         return 0
 
+    cdef bint feed(self, Carrier carrier, uint32_t budget) except -1:
+        cdef bint collecting = PyGC_Disable()
+        try:
+            return carrier.receive_batch(self.endpoint, clock(), budget)
+        finally:
+            if collecting:
+                PyGC_Enable()
+
     cdef int transmit(self) except -1:
         """Empty the core into the carriers; 1: one has no room."""
         cdef bint more = True
+        cdef bint collecting
         while more:
-            more = self.endpoint.poll_transmit(clock())
+            collecting = PyGC_Disable()
+            try:
+                more = self.endpoint.poll_transmit(clock())
+            finally:
+                if collecting:
+                    PyGC_Enable()
             if self.send_outbox():
                 return 1
         return 0
@@ -270,8 +297,15 @@ cdef class Engine:
 
     cdef int expire(self) except -1:
         """Let the endpoint's timers run out; it is asked again as long as its answers fill the outbox."""
-        while self.endpoint.handle_timeout(clock()):
-            if self.send_outbox():
+        cdef bint collecting, more = True
+        while more:
+            collecting = PyGC_Disable()
+            try:
+                more = self.endpoint.handle_timeout(clock())
+            finally:
+                if collecting:
+                    PyGC_Enable()
+            if more and self.send_outbox():
                 break
         return 0
 

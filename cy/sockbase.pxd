@@ -13,6 +13,7 @@ from .user cimport SctpUser
 cdef class Readiness:
     cdef readonly SctpUser user
     cdef readonly object readers, writers    # WaitLists of hub.py
+    cdef public object descriptor            # of fileno(), or None: it is told of every change
     cdef public bint discards_data           # SHUT_RD: messages are dropped, notifications are not
 
     cdef int discard(self) except -1
@@ -29,11 +30,11 @@ cdef class SocketBase:
     cdef public bint disable_fragments
     cdef public object peer                  # its address as getpeername() shows it, once that is known
     cdef bytes notification                  # the encoded one at the head of the queue, once it was looked at
-    cdef bint end_of_record                  # the last read took, or saw, the end of its message
 
     cdef bint try_send(self, object data, uint32_t stream_id, uint32_t ppid, uint32_t flags,
                        uint32_t timetolive, uint32_t context) except -1
     cdef Received *head(self, int flags) except? NULL
-    cdef bytes read(self, Received *record, Py_ssize_t size, bint peek)
-    cdef bytes read_notification(self, Received *record, Py_ssize_t size, bint peek)
+    cdef bytes read(self, Received *record, Py_ssize_t size, bint peek, bint *end)
+    cdef bytes read_notification(self, Received *record, Py_ssize_t size, bint peek, bint *end)
+    cdef int descriptor_changed(self) except -1
     cdef int credit(self, Association association, uint32_t length, bint finished) except -1

@@ -8,6 +8,7 @@ class Readiness:
     user: SctpUser
     readers: Any
     writers: Any
+    descriptor: Any
     discards_data: bool
     def __init__(self, user: SctpUser, readers: Any, writers: Any) -> None: ...
     def _on_ready(self, flags: int) -> None: ...

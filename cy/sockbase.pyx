@@ -8,7 +8,8 @@ A call that cannot be answered here at once goes on in the subclass, by these me
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, Py_buffer, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t
+from cpython.object cimport PyObject
+from libc.stdint cimport int32_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from .association cimport SEND_SACK_IMMEDIATELY, SEND_UNORDERED, Association
@@ -51,6 +52,8 @@ cdef class Readiness:
             self.readers.wake_all()
         if flags & (WRITABLE | CONNECTED | ENDED) and self.writers:
             self.writers.wake_all()
+        if self.descriptor is not None:
+            self.descriptor.update()
 
     cdef int discard(self) except -1:
         """Drop the messages at the head of the queue, as if they had been read."""
@@ -83,6 +86,7 @@ cdef class SocketBase:
             return False
         self.engine.maybe_pump(<uint32_t>PyBytes_GET_SIZE(data),
                                association.outstanding.data_bytes == 0 and association.send_queue.count == 1)
+        self.descriptor_changed()
         return True
 
     def send(self, data, int flags=0):
@@ -115,52 +119,63 @@ cdef class SocketBase:
 
     cdef Received *head(self, int flags) except? NULL:
         """The oldest record, waited for; NULL without an exception is the end of the stream."""
-        cdef Received *record = self.user.receive_queue.first()
-        if record == NULL and self._await_record(flags):
+        cdef Received *record
+        while True:                          # other threads may read too, whenever Python code runs
             record = self.user.receive_queue.first()
-        return record
+            if record == NULL:
+                if not self._await_record(flags):
+                    return NULL
+            elif record.kind == KIND_DATA or self.notification is not None:
+                return record
+            else:
+                fields = <object>record.data
+                encoded = self._encode(record.kind, fields)
+                record = self.user.receive_queue.first()
+                if record != NULL and record.data == <PyObject *>fields:
+                    self.notification = encoded
 
-    cdef bytes read(self, Received *record, Py_ssize_t size, bint peek):
-        """Up to `size` bytes of a record, taken from the queue unless `peek`."""
+    cdef bytes read(self, Received *record, Py_ssize_t size, bint peek, bint *end):
+        """Up to `size` bytes of a record, taken from the queue unless `peek`; whether its end is among them.
+
+        `record` is not valid any more behind it.
+        """
         cdef uint32_t offset = record.offset, left = record.length - record.offset
-        cdef uint8_t end = record.end
         cdef Association association
         cdef bytes data
         if record.kind != KIND_DATA:
-            return self.read_notification(record, size, peek)
+            return self.read_notification(record, size, peek, end)
         if size >= left:
             data = <bytes>record.data
             if offset:
                 data = PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + offset, left)
-            self.end_of_record = end
+            end[0] = record.end
             if not peek:
                 association = <Association>record.association
                 self.user.receive_queue.drop_first()
                 self.credit(association, left, True)
         else:
             data = PyBytes_FromStringAndSize(PyBytes_AS_STRING(<bytes>record.data) + offset, size)
-            self.end_of_record = False
+            end[0] = False
             if not peek:
                 self.user.receive_queue.consume(<uint32_t>size)
                 self.credit(<Association>record.association, <uint32_t>size, False)
         return data
 
-    cdef bytes read_notification(self, Received *record, Py_ssize_t size, bint peek):
-        """The same of a notification, which takes its form when it is first looked at."""
+    cdef bytes read_notification(self, Received *record, Py_ssize_t size, bint peek, bint *end):
+        """The same of a notification, which took its form when it was first looked at."""
         cdef uint32_t offset = record.offset
         cdef bytes data
-        if self.notification is None:
-            self.notification = self._encode(record.kind, <object>record.data)
         data = self.notification[offset:offset + size]
-        self.end_of_record = offset + PyBytes_GET_SIZE(data) == PyBytes_GET_SIZE(self.notification)
+        end[0] = offset + PyBytes_GET_SIZE(data) == PyBytes_GET_SIZE(self.notification)
         if peek:
             return data
-        if self.end_of_record:
+        if end[0]:
             record.offset = 0                # notifications have no length in the queue's account
             self.notification = None
             self.user.receive_queue.drop_first()
         else:
             record.offset = offset + <uint32_t>PyBytes_GET_SIZE(data)
+        self.descriptor_changed()
         return data
 
     cdef int credit(self, Association association, uint32_t length, bint finished) except -1:
@@ -168,6 +183,12 @@ cdef class SocketBase:
         association.credit(length, finished, clock())
         if association.wants_transmit:
             self.engine.soon()
+        self.descriptor_changed()
+        return 0
+
+    cdef int descriptor_changed(self) except -1:
+        if self.readiness.descriptor is not None:
+            self.readiness.descriptor.update()
         return 0
 
     def recv(self, Py_ssize_t bufsize, int flags=0):
@@ -176,18 +197,20 @@ cdef class SocketBase:
         What is left of it comes with the next call (RFC 6458 section 3.1.4: MSG_EOR, see recvmsg).
         """
         cdef Received *record
+        cdef bint end
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
         record = self.head(flags)
         if record == NULL or bufsize == 0:
             return b""
-        return self.read(record, bufsize, flags & MSG_PEEK)
+        return self.read(record, bufsize, flags & MSG_PEEK, &end)
 
     def recv_into(self, buffer, Py_ssize_t nbytes=0, int flags=0):
         """As recv(), into a buffer; the number of bytes."""
         cdef Received *record
         cdef Py_buffer view
         cdef bytes data
+        cdef bint end
         PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE | PyBUF_WRITABLE)
         try:
             if nbytes < 0:
@@ -198,7 +221,7 @@ cdef class SocketBase:
             record = self.head(flags)
             if record == NULL or nbytes == 0:
                 return 0
-            data = self.read(record, nbytes, flags & MSG_PEEK)
+            data = self.read(record, nbytes, flags & MSG_PEEK, &end)
             memcpy(view.buf, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
             return PyBytes_GET_SIZE(data)
         finally:
@@ -213,7 +236,7 @@ cdef class SocketBase:
         cdef Received *record
         cdef Association association
         cdef sndrcvinfo info
-        cdef bint is_data
+        cdef bint is_data, end = False
         cdef bytes data
         if size < 0:
             raise ValueError("negative size")
@@ -231,11 +254,11 @@ cdef class SocketBase:
             info.tsn = record.tsn
             info.cumtsn = record.cumulative_tsn
             info.assoc_id = association.assoc_id
-        data = self.read(record, size, flags & MSG_PEEK)
+        data = self.read(record, size, flags & MSG_PEEK, &end)
         if self.peer is None:
             self._source(association)
         return (data, self.peer, self._sndrcvinfo((<char *>&info)[:sizeof(info)]),
-                (MSG_EOR if self.end_of_record else 0) | (0 if is_data else MSG_NOTIFICATION))
+                (MSG_EOR if end else 0) | (0 if is_data else MSG_NOTIFICATION))
 
     def _receive(self, Py_ssize_t size, int flags):
         """For the subclass: (data, msg_flags, association, fields), or None at the end of the stream.
@@ -243,20 +266,20 @@ cdef class SocketBase:
         fields: (stream, ssn, unordered, ppid, tsn, cumulative tsn) of a message, None of a notification.
         """
         cdef Received *record = self.head(flags)
+        cdef Received seen
         cdef Association association
-        cdef bint is_data
+        cdef bint is_data, end = False
         cdef bytes data = b""
         if record == NULL:
             return None
-        is_data = record.kind == KIND_DATA
-        association = <Association>record.association
-        fields = (record.stream_id, 0 if record.unordered else record.ssn, record.unordered != 0, record.ppid,
-                  record.tsn, record.cumulative_tsn) if is_data else None
-        self.end_of_record = False
+        seen = record[0]
+        is_data = seen.kind == KIND_DATA
+        association = <Association>seen.association
         if size:
-            data = self.read(record, size, flags & MSG_PEEK)
-        return (data, (MSG_EOR if self.end_of_record else 0) | (0 if is_data else MSG_NOTIFICATION),
-                association, fields)
+            data = self.read(record, size, flags & MSG_PEEK, &end)
+        fields = (seen.stream_id, 0 if seen.unordered else seen.ssn, seen.unordered != 0, seen.ppid,
+                  seen.tsn, seen.cumulative_tsn) if is_data else None
+        return (data, (MSG_EOR if end else 0) | (0 if is_data else MSG_NOTIFICATION), association, fields)
 
     def _next(self):
         """For the subclass: (kind, stream, unordered, ppid, length left) of the oldest record, or None."""

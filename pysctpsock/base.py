@@ -15,16 +15,16 @@ import io
 import socket as _socket
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from time import monotonic
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from . import ancillary, notifications, options, structs
 from . import constants as c
 from ._cy.sockbase import Readiness, SocketBase
 from ._cy.user import SctpUser
 from .address import from_core, is_wildcard, to_core
+from .driver import WaitList
 from .errors import error
-from .hub import WaitList
 from .stack import Claim, Stack, stack
 
 Address = tuple[Any, ...]
@@ -42,6 +42,20 @@ INHERITED = (  # by a socket that accept() or sctp_peeloff() makes, beside its a
     "linger", "reuse_address", "reuse_port", "recv_rcvinfo", "recv_nxtinfo", "mapped_v4", "disable_fragments",
     "default_stream", "default_flags", "default_ppid", "default_context", "default_timetolive",
 )
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def locked(method: Method) -> Method:
+    """A method of a socket that changes the port table or what the socket is: one thread at a time.
+
+    It must not wait.
+    """
+    @wraps(method)
+    def run(self: SctpSocket, *arguments: Any) -> Any:
+        with self._stack.lock:
+            return method(self, *arguments)
+    return cast(Method, run)
 
 
 class SctpSocket(SocketBase):
@@ -183,10 +197,9 @@ class SctpSocket(SocketBase):
             if not ready():
                 raise error(errno.EAGAIN)
             return
-        deadline = None if self._timeout is None else monotonic() + self._timeout
-        while not ready():
-            waiters.wait(None if deadline is None else deadline - monotonic())
-            self._check_open()
+        if not waiters.wait(lambda: self._closed or ready(), self._timeout):
+            raise TimeoutError("timed out")
+        self._check_open()
 
     def _check_open(self) -> None:
         if self._closed:
@@ -222,12 +235,16 @@ class SctpSocket(SocketBase):
     def bind(self, address: Any) -> None:
         """Take a local address and port (0: any).  EINVAL when bound, EADDRINUSE, EADDRNOTAVAIL, EACCES."""
         self._check_open()
-        host, port = self.core_address(address)
+        self._bind(*self.core_address(address))
+
+    @locked
+    def _bind(self, host: str, port: int) -> None:
         if self._claim is not None:
             raise error(errno.EINVAL, "the socket is bound")
         self._claim = self._stack.claim(host, port, self._ip_version(host),
                                          self.reuse_address or self.reuse_port)
 
+    @locked
     def _bind_if_unbound(self) -> Claim:
         if self._claim is None:
             self._claim = self._stack.claim("", 0, self._ip_version(""), False)
@@ -268,6 +285,7 @@ class SctpSocket(SocketBase):
 
     # ------------------------------------------------------------------ listening
 
+    @locked
     def _set_backlog(self, backlog: int) -> None:
         """What listen() does in either style, once the socket is known to be fit for it."""
         backlog = max(backlog, 0)
@@ -453,8 +471,11 @@ class SctpSocket(SocketBase):
         elif not self._closed:
             self._close()
 
+    @locked
     def _close(self) -> None:
         """close(), whatever files of makefile() are open."""
+        if self._closed:
+            return
         self._closed = True
         self._stack.sockets.discard(self)
         if self._listener is not None:

@@ -1,245 +1,183 @@
-"""The gevent side: watches the carriers' descriptors, keeps the timer, lets greenlets wait.
+"""The gevent side: a hub that watches the carriers' descriptors and the time, and greenlets that sleep in it.
 
 The only file that knows gevent's loop.  Watchers do not keep the loop alive: a program whose greenlets have
-all ended ends, however many associations are open.  A greenlet that waits here does keep it alive.
+all ended ends, however many associations are open.  A greenlet that sleeps here does keep it alive.
 """
 from __future__ import annotations
 
-import errno
-import os
-import weakref
-from collections.abc import Callable
-from threading import get_ident
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from gevent import get_hub
+from gevent._hub_local import get_hub_if_exists as current_hub
 from gevent.hub import Waiter
 
 if TYPE_CHECKING:
     from ._cy.engine import Engine
 
+__all__ = ["GreenletSleeper", "HubDriver", "current_hub"]  # current_hub(): this thread's hub, or None
+
 READ, WRITE = 1, 2  # gevent's loop.io events
 
-_TIMED_OUT = object()
-_drivers: weakref.WeakSet[GeventDriver] = weakref.WeakSet()
 
+class HubDriver:
+    """Drives an engine from the loop of this thread's hub, which is made if there is none.
 
-class GeventDriver:
-    """Drives an engine from the hub of the thread that makes it, and from no other thread.
-
-    After fork() the driver is the parent's: in the child its watchers are stopped, the child's copies of the
-    descriptors are closed, and every use raises OSError (EBADF).
+    Only `call` and `is_current` may be used from another thread.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.hub = get_hub()
-        self._loop = self.hub.loop
-        self._thread = get_ident()
-        self._pid = os.getpid()
+        self.loop = self.hub.loop
         self._readers: dict[int, Any] = {}
         self._writer: Any = None
         self._timer: Any = None
         self._scheduled = False
         self._sleepers = 0
-        self._keep_alive = self._loop.async_()
-        self._changed = WaitList(self)
-        _drivers.add(self)
-        engine.attach(self)
+        self._keep_alive = self.loop.async_()
 
-    def check(self) -> None:
-        """RuntimeError in another thread than the driver's, OSError (EBADF) in a forked child."""
-        if os.getpid() != self._pid:
-            raise OSError(errno.EBADF,
-                          "this SCTP stack belongs to the parent process: open new sockets after fork()")
-        if get_ident() != self._thread:
-            raise RuntimeError("this SCTP stack belongs to another thread")
+    def is_current(self) -> bool:
+        """Whether it is this thread's hub."""
+        return current_hub() is self.hub
 
-    # --- asked by the engine
+    def call(self, function: Any, *arguments: Any) -> None:
+        """Have the loop call a function soon; from any thread."""
+        if current_hub() is self.hub:
+            self.loop.run_callback(function, *arguments)
+        else:
+            self.loop.run_callback_threadsafe(function, *arguments)
+
+    # --- driving
+
+    def start(self) -> None:
+        """Watch all carriers and the time from now on."""
+        self.stop()
+        for carrier in self.engine.carriers:
+            if carrier is not None:
+                self.add(carrier.index, carrier.fd)
+        if self.engine.blocked >= 0:
+            self.block(self.engine.blocked)
+        self.arm()
+        if self.engine.dirty:
+            self.schedule()
+
+    def stop(self) -> None:
+        """Watch nothing any more."""
+        self._stop_writer()
+        self._stop_timer()
+        for watcher in self._readers.values():
+            watcher.close()
+        self._readers.clear()
 
     def add(self, index: int, fd: int) -> None:
-        """Watch a carrier's descriptor from now on."""
-        self.check()
-        self._readers[index] = watcher = self._loop.io(fd, READ, ref=False)
+        """Watch a carrier's descriptor."""
+        self._readers[index] = watcher = self.loop.io(fd, READ, ref=False)
         if self._writer is None:
             watcher.start(self.engine.on_readable, index)
 
     def remove(self, index: int) -> None:
         """Watch it no longer; its descriptor may be closed then."""
-        self.check()
         self._readers.pop(index).close()
 
     def block(self, index: int) -> None:
         """Watch only for room in this carrier's send buffer."""
-        self.check()
         self._stop_writer()
         for watcher in self._readers.values():
             watcher.stop()
-        self._writer = self._loop.io(self._readers[index].fd, WRITE, ref=False)
+        self._writer = self.loop.io(self._readers[index].fd, WRITE, ref=False)
         self._writer.start(self.engine.on_writable)
 
     def unblock(self) -> None:
         """Watch for arriving datagrams again."""
-        self.check()
         self._stop_writer()
         for index, watcher in self._readers.items():
             if not watcher.active:
                 watcher.start(self.engine.on_readable, index)
 
-    def arm(self, deadline: int | None) -> None:
-        """Call engine.on_timer() at this time of the engine's clock (microseconds); None: not at all."""
-        self.check()
-        if self._timer is not None:
-            self._timer.close()
-            self._timer = None
-        if deadline is not None:
-            delay = max(deadline - self.engine.now(), 0) / 1e6
-            self._timer = self._loop.timer(delay, ref=False)
+    def arm(self) -> None:
+        """Call engine.on_timer() when it is due."""
+        self._stop_timer()
+        delay = self.engine.time_left()
+        if delay is not None:
+            self._timer = self.loop.timer(delay, ref=False)
             self._timer.start(self.engine.on_timer, update=True)
 
     def schedule(self) -> None:
         """Call engine.on_soon() at the end of this turn of the loop, before it waits."""
         if not self._scheduled:
-            self.check()
             self._scheduled = True
-            self._loop.run_callback(self._run_scheduled)
+            self.loop.run_callback(self._run_scheduled)
+
+    def abandon(self) -> None:
+        """In the child after fork(): watch nothing, without a call that the parent's loop would notice."""
+        self._stop_writer()
+        if self._timer is not None:
+            self._timer.stop()
+        for watcher in self._readers.values():
+            watcher.stop()
+
+    def close(self) -> None:
+        """Stop, for good."""
+        self.stop()
+        self._keep_alive.close()
 
     def _run_scheduled(self) -> None:
         self._scheduled = False
         self.engine.on_soon()
-
-    # --- asked by sockets and the stack
-
-    def run_until(self, predicate: Callable[[], object], timeout: float) -> bool:
-        """Run the hub until `predicate()` is true, asked after each pump; False: `timeout` (s) came first."""
-        self.check()
-        self.engine.pump()
-        deadline = monotonic() + timeout
-        while not predicate():
-            left = deadline - monotonic()
-            if left <= 0:
-                return False
-            self.engine.after_pump = self._changed.wake_all
-            try:
-                self._changed.sleep(left)
-            finally:
-                if not self._changed:
-                    self.engine.after_pump = None
-        return True
-
-    def close(self) -> None:
-        """Stop watching and serving, for good."""
-        self._stop_writer()
-        self.arm(None)
-        for watcher in self._readers.values():
-            watcher.close()
-        self._readers.clear()
-        self._keep_alive.close()
-        _drivers.discard(self)
-
-    # --- parts
 
     def _stop_writer(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
 
-    def _enter(self) -> None:
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.close()
+            self._timer = None
+
+    # --- sleeping
+
+    def enter(self) -> None:
+        """A greenlet is about to sleep in this hub: the loop stays alive."""
         if self._sleepers == 0:
             self._keep_alive.start(_nothing)
         self._sleepers += 1
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """It has ended its sleep."""
         self._sleepers -= 1
         if self._sleepers == 0:
             self._keep_alive.stop()
 
-    def _abandon(self) -> None:
-        """In the child after fork(): the datagrams that arrive are the parent's."""
-        self._stop_writer()
-        if self._timer is not None:
-            self._timer.stop()
-        for watcher in self._readers.values():
-            watcher.stop()
-        self.engine.abandon()
 
+class GreenletSleeper:
+    """The current greenlet, to be put to sleep once in its hub."""
 
-class WaitList:
-    """The greenlets that wait for one thing, such as a message to read on a socket; longest waiting first.
+    __slots__ = ("_home", "_waiter")
 
-    A wake-up is a hint: who is woken looks whether the thing is there and waits again if not.
-    """
+    def __init__(self, home: HubDriver) -> None:
+        self._home = home
+        self._waiter = Waiter(home.hub)
 
-    __slots__ = ("_driver", "_waiters")
-
-    def __init__(self, driver: GeventDriver) -> None:
-        self._driver = driver
-        self._waiters: dict[Waiter, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._waiters)
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Let other greenlets run until woken; TimeoutError after `timeout` seconds.
-
-        What was queued for sending goes before.  What is thrown into the greenlet (gevent.Timeout, kill)
-        comes out of here; a wake-up that it had been given then goes to the next.
-        """
-        if not self.sleep(timeout):
-            raise TimeoutError("timed out")
-
-    def sleep(self, timeout: float | None = None) -> bool:
-        """As wait(), but False after `timeout` seconds."""
-        driver, waiters = self._driver, self._waiters
-        driver.check()
-        waiter = Waiter(driver.hub)
-        waiters[waiter] = None
+    def sleep(self, timeout: float | None) -> None:
+        """Let other greenlets run until woken, or for so many seconds."""
+        home, waiter = self._home, self._waiter
         timer = None
-        driver._enter()
+        home.enter()
         try:
             if timeout is not None:
-                timer = driver.hub.loop.timer(max(timeout, 0))
-                timer.start(waiter.switch, _TIMED_OUT, update=True)
-            driver.engine.on_soon()
+                timer = home.loop.timer(max(timeout, 0))
+                timer.start(waiter.switch, None, update=True)
             waiter.get()
-        except BaseException:
-            if waiter not in waiters:
-                self.wake_one()
-            raise
         finally:
             if timer is not None:
                 timer.close()
-            driver._leave()
-            woken = waiter not in waiters
-            waiters.pop(waiter, None)
-        return woken
+            home.leave()
 
-    def wake_one(self) -> bool:
-        """Let the longest waiting greenlet run soon; False: none waits."""
-        for waiter in self._waiters:
-            self._wake(waiter)
-            return True
-        return False
-
-    def wake_all(self) -> None:
-        """Let all that wait run soon."""
-        for waiter in list(self._waiters):
-            self._wake(waiter)
-
-    def _wake(self, waiter: Waiter) -> None:
-        del self._waiters[waiter]
-        self._driver.hub.loop.run_callback(waiter.switch, None)
+    def wake(self) -> None:
+        """End its sleep soon; from any thread."""
+        self._home.call(self._waiter.switch, None)
 
 
 def _nothing() -> None:
     """The callback of a watcher that never fires."""
-
-
-def _abandon_all() -> None:
-    for driver in list(_drivers):
-        driver._abandon()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_abandon_all)

@@ -13,7 +13,7 @@ from typing import Any
 from . import ancillary, options
 from . import constants as c
 from .address import is_wildcard
-from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, is_multicast
+from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, is_multicast, locked
 from .errors import error
 from .stack import Stack
 
@@ -65,12 +65,12 @@ class OneToOneSocket(SctpSocket):
         self._check_open()
         if self._listener is None:
             raise error(errno.EINVAL, "the socket does not listen")
-        if not self._listener.pending:
+        while not (association := self._listener.accept()):
             self._wait(self._readers, lambda: self._listener is None or self._listener.pending)
             if self._listener is None:
                 raise error(errno.EINVAL, "the socket does not listen any more")
         accepted = self.sibling()
-        accepted._adopt(self, self._listener.accept())
+        accepted._adopt(self, association)
         return accepted, accepted.getpeername()
 
     def _adopt(self, listener: OneToOneSocket, association: Any) -> None:
@@ -108,6 +108,7 @@ class OneToOneSocket(SctpSocket):
             return problem.errno or errno.EINVAL
         return 0
 
+    @locked
     def _associate(self, host: str, port: int, init: Any = None) -> Any:
         """Begin an association and give it; `init` overrides SCTP_INITMSG for it."""
         association = self.association
@@ -268,8 +269,9 @@ class OneToOneSocket(SctpSocket):
             association.shutdown(self.engine.now())
             self.engine.pump()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """As any socket's; SO_LINGER {1, n} waits up to n seconds for the end of the association."""
         association, (on, seconds) = self.association, self.linger
-        super()._close()
-        if association is not None and on and seconds > 0:
+        super().close()
+        if self._closed and association is not None and on and seconds > 0:
             self._stack.driver.run_until(lambda: association.ended, seconds)

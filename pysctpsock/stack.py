@@ -20,8 +20,9 @@ from ._cy.engine import Engine
 from ._cy.parameters import ProtocolParameters
 from ._cy.udp import UdpCarrier
 from .address import is_wildcard
+from .driver import Driver
 from .errors import error
-from .hub import GeventDriver
+from .native import RLock
 
 if TYPE_CHECKING:
     from .base import SctpSocket
@@ -85,10 +86,11 @@ class Stack:
         self.pid = os.getpid()
         self.endpoint = Endpoint(secrets.token_bytes(32))
         self.engine = Engine(self.endpoint)
-        self.driver = GeventDriver(self.engine)
+        self.driver = Driver(self.engine)
         self.sockets: WeakSet[SctpSocket] = WeakSet()
         self.claims: dict[int, list[Claim]] = {}
         self.carriers: dict[tuple[str, bool], Any] = {}
+        self.lock = RLock()  # of what threads must not do at once; nobody sleeps while having it
 
     def parameters(self) -> ProtocolParameters:
         """A fresh socket's protocol parameters."""
@@ -200,7 +202,9 @@ def stack() -> Stack:
     """The stack of this process."""
     global _stack
     if _stack is None:
-        _stack = Stack(configuration)
+        with _making:
+            if _stack is None:
+                _stack = Stack(configuration)
     return _stack
 
 
@@ -219,11 +223,13 @@ def _at_exit() -> None:
     """As a kernel would: sockets that are open are closed, and what was sent arrives."""
     if _stack is not None and _stack.pid == os.getpid():
         _stack.drain(DRAIN_TIME)
+        _stack.driver.close()
 
 
 def _after_fork_in_child() -> None:
     """The stack is the parent's; here its sockets are dead, and the next socket makes a new stack."""
-    global _stack
+    global _stack, _making
+    _making = RLock()  # another thread may have had it
     if _stack is not None:
         for sock in list(_stack.sockets):
             sock._orphan()
@@ -232,6 +238,7 @@ def _after_fork_in_child() -> None:
 
 configuration = _configuration_of_environment()
 _stack: Stack | None = None
+_making = RLock()
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

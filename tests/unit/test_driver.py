@@ -1,4 +1,4 @@
-"""The gevent driver: watchers, timer, waiting greenlets, the end of the program, threads and fork."""
+"""Who drives: a hub, the guard, several threads; the lists of who waits; the end of the program and fork."""
 import errno
 import os
 import subprocess
@@ -12,7 +12,7 @@ from scripts import CarrierScript, EndpointScript, Owner, packet
 
 from pysctpsock._cy.engine import Engine
 from pysctpsock._cy.udp import UdpCarrier
-from pysctpsock.hub import GeventDriver, WaitList
+from pysctpsock.driver import Driver, WaitList
 
 
 class Host:
@@ -23,7 +23,7 @@ class Host:
         self.engine = Engine(self.script.endpoint)
         self.carrier = UdpCarrier("127.0.0.1", 0, False)
         self.engine.add_carrier(self.carrier)
-        self.driver = GeventDriver(self.engine)
+        self.driver = Driver(self.engine)
         self.arrived = WaitList(self.driver)
         self.owner = Owner(self.arrived.wake_one)
         self.user = self.script.endpoint.new_user(self.owner)
@@ -56,7 +56,7 @@ def test_a_waiting_greenlet_is_woken_by_a_packet(hosts):
     """What was queued goes when the sender waits; the receiver's watcher feeds it."""
     a, b = hosts
     a.queue(b"ping", b)
-    b.arrived.wait(10)
+    assert b.arrived.sleep(10)
     assert [data for data, _ in b.script.received] == [b"ping"]
     assert b.owner.flags == [1]
 
@@ -67,7 +67,7 @@ def test_packets_queued_in_one_turn_leave_together(hosts):
     for i in range(10):
         a.queue(b"%d" % i, b)
     assert a.carrier.packets_sent == 0
-    b.arrived.wait(10)
+    assert b.arrived.sleep(10)
     assert len(b.script.received) == 10
     assert a.carrier.send_calls == 1
 
@@ -87,14 +87,14 @@ def test_ping_pong_of_two_greenlets(hosts):
 
     def serve():
         for _ in range(100):
-            b.arrived.wait(10)
+            assert b.arrived.sleep(10)
             b.queue(b"pong", a)
 
     server = gevent.spawn(serve)
     gevent.sleep(0)
     for _ in range(100):
         a.queue(b"ping", b)
-        a.arrived.wait(10)
+        assert a.arrived.sleep(10)
     server.join(10)
     assert server.successful()
     assert len(a.script.received) == len(b.script.received) == 100
@@ -117,7 +117,7 @@ def test_the_timer_fires_at_the_deadline(host):
     host.engine.pump()
     due = host.script.deadline = host.engine.now() + 30_000
     host.engine.pump()
-    done.wait(10)
+    assert done.sleep(10)
     assert len(fired) == 1
     assert due <= fired[0] < due + 5_000_000
 
@@ -131,7 +131,7 @@ def test_a_deadline_that_moves_later_is_kept_too(host):
     host.engine.pump()
     due = host.script.deadline = host.engine.now() + 60_000
     host.engine.pump()
-    done.wait(10)
+    assert done.sleep(10)
     assert fired[0] >= due
     assert len(host.script.timeouts) < 20, "the timer spins"
 
@@ -141,22 +141,20 @@ def test_a_deadline_that_moves_later_is_kept_too(host):
 
 def test_wait_times_out_after_the_time(host):
     start = monotonic()
-    with pytest.raises(TimeoutError):
-        host.arrived.wait(0.05)
+    assert host.arrived.wait(lambda: False, 0.05) is False
     assert 0.04 < monotonic() - start < 5
     assert len(host.arrived) == 0
-    with pytest.raises(TimeoutError):
-        host.arrived.wait(0)
+    assert host.arrived.sleep(0) is False
 
 
 def test_gevent_timeout_leaves_no_waiter(host):
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.02):
-        host.arrived.wait()
+        host.arrived.sleep()
     assert len(host.arrived) == 0
 
 
 def test_kill_leaves_no_waiter(host):
-    greenlet = gevent.spawn(host.arrived.wait)
+    greenlet = gevent.spawn(host.arrived.sleep)
     gevent.sleep(0)
     assert len(host.arrived) == 1
     greenlet.kill()
@@ -166,7 +164,7 @@ def test_kill_leaves_no_waiter(host):
 
 def test_many_waiters_are_woken_in_order(host):
     woken = []
-    greenlets = [gevent.spawn(lambda i=i: (host.arrived.wait(10), woken.append(i))) for i in range(5)]
+    greenlets = [gevent.spawn(lambda i=i: (host.arrived.sleep(10), woken.append(i))) for i in range(5)]
     gevent.sleep(0)
     for _ in range(2):
         assert host.arrived.wake_one()
@@ -181,8 +179,8 @@ def test_many_waiters_are_woken_in_order(host):
 def test_a_wake_up_given_to_a_killed_greenlet_goes_to_the_next(host):
     """Else the message that it was for would stay unread while a reader waits."""
     woken = []
-    first = gevent.spawn(host.arrived.wait, 10)
-    second = gevent.spawn(lambda: (host.arrived.wait(10), woken.append(2)))
+    first = gevent.spawn(host.arrived.sleep, 10)
+    second = gevent.spawn(lambda: (host.arrived.sleep(10), woken.append(2)))
     gevent.sleep(0)
     killer = gevent.spawn(first.kill, block=False)        # before the wake-up comes, though ordered after
     gevent.get_hub().loop.run_callback(first.throw, gevent.GreenletExit)
@@ -212,7 +210,7 @@ def test_failing_pump_leaves_no_waiter(host):
     host.script.on_transmit = fail
     host.engine.request_soon()
     with pytest.raises(ZeroDivisionError):
-        host.arrived.wait(1)
+        host.arrived.sleep(1)
     assert len(host.arrived) == 0
     host.script.on_transmit = None
 
@@ -223,7 +221,7 @@ def test_waiting_in_a_callback_of_the_loop_is_refused(host):
 
     def callback():
         try:
-            host.arrived.wait(1)
+            host.arrived.sleep(1)
         except BaseException as error:
             caught.append(error)
 
@@ -252,7 +250,7 @@ def test_a_blocked_carrier_is_watched_for_room():
     engine = Engine(script.endpoint)
     engine.add_carrier(full.carrier)
     engine.add_carrier(udp)
-    driver = GeventDriver(engine)
+    driver = Driver(engine)
     try:
         full.room = 0
         script.to_send = [packet(b"x", 0)]
@@ -272,7 +270,7 @@ def test_a_blocked_carrier_is_watched_for_room():
         os.close(write_end)
 
 
-# --- run_until, threads, fork, exit
+# --- run_until
 
 
 def test_run_until(hosts):
@@ -285,23 +283,170 @@ def test_run_until(hosts):
     assert 0.04 < monotonic() - start < 5
 
 
-def test_another_thread_is_refused(host):
-    """Until threads are served: a clear error, and nothing changed."""
-    errors = []
+# --- several threads
+
+
+class Tally:
+    """Who drove: the threads in which packets were fed to the endpoint."""
+
+    def __init__(self, host):
+        self.threads = []
+        signal = host.script.on_receive
+        host.script.on_receive = lambda *packet: (self.threads.append(threading.get_ident()),
+                                                  signal(*packet))
+
+
+def in_a_thread(function):
+    """Run it in a thread without a hub; what it returned."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    return thread, results
+
+
+def test_one_hub_drives_itself(hosts):
+    """No thread hand-off: the guard stays out of it as long as the hub turns."""
+    a, b = hosts
+    tally = Tally(b)
+    for _ in range(300):
+        a.queue(b"x", b)
+        assert b.arrived.sleep(10)
+    assert set(tally.threads) == {threading.get_ident()}
+
+
+def test_the_guard_drives_while_the_program_sleeps(hosts):
+    """No greenlet runs: the packet is fed all the same, and the hub takes over again."""
+    a, b = hosts
+    tally = Tally(b)
+    fed = threading.Event()
+    signal = b.script.on_receive
+    b.script.on_receive = lambda *packet: (signal(*packet), fed.set())
+    a.queue(b"x", b)
+    a.engine.pump()
+    assert fed.wait(10)
+    assert tally.threads[0] != threading.get_ident()
+    while not b.driver.home:
+        b.arrived.sleep(0.01)
+    a.queue(b"y", b)
+    assert b.arrived.sleep(10)
+    assert tally.threads[1] == threading.get_ident()
+
+
+def test_the_guard_keeps_the_time_and_sends_what_is_queued(host):
+    """While the program sleeps: the deadline, and what a call left for the end of the loop's turn."""
+    due = threading.Event()
+    host.script.on_timeout = due.set
+    host.script.deadline = host.engine.now() + 20_000
+    host.engine.pump()
+    assert due.wait(10)
+    host.script.on_timeout = None
+    sent = threading.Event()
+    host.engine.after_pump = sent.set
+    host.engine.request_soon()
+    assert sent.wait(10)
+    host.engine.after_pump = None
+
+
+def test_a_thread_without_hub_waits_and_is_woken(hosts):
+    a, b = hosts
+    thread, results = in_a_thread(lambda: b.arrived.sleep(10))
+    while not len(b.arrived):
+        gevent.sleep(0.001)
+    a.queue(b"x", b)
+    a.engine.pump()
+    thread.join(10)                                   # no hub turns meanwhile
+    assert results == [True]
+
+
+def test_a_thread_with_its_own_hub(hosts):
+    """Its greenlets go on while one of them waits."""
+    a, b = hosts
+    turns = []
 
     def use():
-        for call in (lambda: host.arrived.wait(1), host.engine.request_soon,
-                     lambda: host.driver.run_until(bool, 1)):
-            try:
-                call()
-            except RuntimeError as error:
-                errors.append(str(error))
+        hub = gevent.get_hub()
+        other = gevent.spawn(lambda: [turns.append(gevent.sleep(0.001)) for _ in range(5)])
+        woken = b.arrived.sleep(10)
+        other.join()
+        hub.destroy(destroy_loop=True)
+        return woken
 
-    thread = threading.Thread(target=use)
-    thread.start()
+    thread, results = in_a_thread(use)
+    while not len(b.arrived) or len(turns) < 5:
+        gevent.sleep(0.001)
+    a.queue(b"x", b)
+    a.engine.pump()
     thread.join(10)
-    assert errors == ["this SCTP stack belongs to another thread"] * 3
+    assert results == [True]
+    a.queue(b"y", b)
+    assert b.arrived.sleep(10), "and the first hub is served as before"
+
+
+def test_a_thread_wakes_a_greenlet(hosts):
+    """As close() in one thread wakes the reader in another."""
+    waker = threading.Timer(0.02, hosts[0].arrived.wake_all)
+    waker.start()
+    assert hosts[0].arrived.sleep(10) is True
+    waker.join()
+
+
+def test_threads_by_turns(hosts):
+    """Ping-pong of two threads, neither of which has a hub, while the hub's thread sleeps."""
+    a, b = hosts
+    rounds = 200
+
+    def serve():
+        for n in range(rounds):
+            assert b.arrived.wait(lambda n=n: len(b.script.received) > n, 10)
+            b.queue(b"pong", a)
+            b.engine.pump()
+
+    def ask():
+        for n in range(rounds):
+            a.queue(b"ping", b)
+            a.engine.pump()
+            assert a.arrived.wait(lambda n=n: len(a.script.received) > n, 10)
+
+    threads = [threading.Thread(target=work) for work in (serve, ask)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(a.script.received) == len(b.script.received) == rounds
+
+
+def test_a_wake_up_between_looking_and_sleeping_is_not_lost(host):
+    """Another thread may come between: who waits is in the list before it looks."""
+    def ready():
+        if not asked:
+            asked.append(1)
+            thread, _ = in_a_thread(host.arrived.wake_all)
+            thread.join()
+        return False
+
+    asked = []
+    assert host.arrived.sleep(10, ready) is True
+
+
+def test_timeouts_in_a_thread(host):
+    thread, results = in_a_thread(lambda: (host.arrived.sleep(0.02), host.arrived.wait(lambda: False, 0.02)))
+    thread.join(10)
+    assert results == [(False, False)]
     assert len(host.arrived) == 0
+
+
+def test_close_ends_the_guard(host):
+    before = set(os.listdir("/proc/self/task"))
+    guarded = Host()
+    assert len(os.listdir("/proc/self/task")) == len(before) + 1
+    guarded.close()
+    deadline = monotonic() + 10
+    while len(os.listdir("/proc/self/task")) > len(before) and monotonic() < deadline:
+        gevent.sleep(0.001)
+    assert len(os.listdir("/proc/self/task")) <= len(before)
+
+
+# --- fork, exit
 
 
 def test_after_fork_the_child_is_refused_and_takes_nothing(hosts):
@@ -315,7 +460,7 @@ def test_after_fork_the_child_is_refused_and_takes_nothing(hosts):
             gevent.reinit()
             gevent.sleep(0.05)
             try:
-                b.arrived.wait(1)
+                b.arrived.sleep(1)
             except OSError as error:
                 code = 0 if error.errno == errno.EBADF and b.carrier.fd == -1 and not b.script.received else 2
         finally:
@@ -326,7 +471,7 @@ def test_after_fork_the_child_is_refused_and_takes_nothing(hosts):
     os.close(ready)
     os.close(go)
     if not b.script.received:
-        b.arrived.wait(10)
+        assert b.arrived.sleep(10)
     assert [data for data, _ in b.script.received] == [b"for the parent"]
 
 
@@ -337,11 +482,11 @@ import gevent
 from scripts import EndpointScript
 from pysctpsock._cy.engine import Engine
 from pysctpsock._cy.udp import UdpCarrier
-from pysctpsock.hub import GeventDriver, WaitList
+from pysctpsock.driver import Driver, WaitList
 script = EndpointScript()
 engine = Engine(script.endpoint)
 engine.add_carrier(UdpCarrier("127.0.0.1", 0, False))
-driver = GeventDriver(engine)
+driver = Driver(engine)
 script.deadline = engine.now() + 3600_000_000
 engine.pump()
 waiters = WaitList(driver)
@@ -351,10 +496,9 @@ waiters = WaitList(driver)
 @pytest.mark.parametrize("case", [
     "gevent.wait()",
     "assert gevent.get_hub().join() is True",
-    "greenlet = gevent.spawn(waiters.wait, 0.05); gevent.wait();"
-    "assert isinstance(greenlet.exception, TimeoutError)",
+    "greenlet = gevent.spawn(waiters.sleep, 0.05); gevent.wait(); assert greenlet.value is False",
     # With a waiter the loop stays alive: only the time limit of gevent.wait ends this.
-    "gevent.spawn(waiters.wait); assert gevent.wait(timeout=0.1) is False",
+    "gevent.spawn(waiters.sleep); assert gevent.wait(timeout=0.1) is False",
 ])
 def test_an_idle_stack_does_not_keep_the_loop_alive_but_a_waiting_greenlet_does(case):
     program = PROGRAM.format(support=os.path.join(os.path.dirname(__file__), "..", "support"))

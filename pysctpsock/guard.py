@@ -1,0 +1,187 @@
+"""The guard: a thread that drives the engine when nobody else does.
+
+While a hub drives, the guard stands by: it sleeps until a datagram, a deadline or queued data should make the
+hub turn, gives it a grace, and looks whether it has.  A program that only uses gevent so pays a few wake-ups
+a second under load, and none when idle.  When the hub has not turned, because the program sleeps or computes
+without yielding, the guard drives until a hub takes over again.
+
+Its thread is the system's, even if gevent has patched `threading`, and never runs a greenlet.
+"""
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from math import ceil
+from typing import TYPE_CHECKING
+
+from .native import POLLIN, POLLOUT, allocate_lock, get_ident, poll, start_new_thread
+
+if TYPE_CHECKING:
+    from ._cy.engine import Engine
+
+SHORTEST_GRACE, LONGEST_GRACE = 0.005, 0.08  # seconds; it doubles while the hub turns in time
+END_TIME = 2.0  # seconds that stop() waits for the thread
+
+logger = logging.getLogger("pysctpsock")
+
+
+class Guard:
+    """Guard(engine, take_over): take_over() is called in the guard's thread when it must drive."""
+
+    def __init__(self, engine: Engine, take_over: Callable[[], None]) -> None:
+        self.engine = engine
+        self.driving = False
+        self._take_over = take_over
+        self._thread = 0  # its ident while it runs
+        self._stopped = False
+        self._ended = allocate_lock()
+        self._woken = False
+        self._idle_until: int | None = None  # standing by; the deadline that it knows
+        self._pipe: tuple[int, int] | None = None
+        self._carriers_changed = True
+
+    def start(self) -> None:
+        """Start the thread unless it runs."""
+        if self._pipe is not None or self._stopped:
+            return
+        self._pipe = os.pipe()
+        for end in self._pipe:
+            os.set_blocking(end, False)
+        self._ended.acquire()
+        try:
+            self._thread = start_new_thread(self._run, ())
+        except RuntimeError:  # the interpreter is ending: hubs must do
+            self._finish()
+
+    def stop(self) -> None:
+        """End the thread, for good; from any thread but its own."""
+        self._stopped = True
+        if self._pipe is not None:
+            self.wake()
+            self._ended.acquire(True, END_TIME)
+
+    def abandon(self) -> None:
+        """In the child after fork(), where there is no such thread."""
+        self._stopped = True
+        if self._pipe is not None:
+            self._close_pipe()
+
+    def is_current(self) -> bool:
+        """Whether the caller is in the guard's thread."""
+        return bool(get_ident() == self._thread)
+
+    # --- told by the driver, from any thread
+
+    def drive(self, on: bool) -> None:
+        """Drive from now on, or stand by."""
+        self.driving = on
+        self.wake()
+
+    def change(self) -> None:
+        """The carriers to be watched have changed."""
+        self._carriers_changed = True
+        self.wake()
+
+    def poke(self, deadline: int = 0) -> None:
+        """There is something for the hub to do by then: see that it does."""
+        if self._idle_until is not None and deadline < self._idle_until:
+            self.wake()
+
+    def wake(self) -> None:
+        """Look again at what is to be done."""
+        if not self._woken and self._pipe is not None and not self.is_current():
+            self._woken = True
+            self._idle_until = None
+            os.write(self._pipe[1], b"\0")
+
+    # --- the thread
+
+    def _run(self) -> None:
+        self._thread = get_ident()
+        assert self._pipe is not None
+        self._alone = poll()
+        self._alone.register(self._pipe[0], POLLIN)
+        grace = SHORTEST_GRACE
+        try:
+            while not self._stopped:
+                if self._carriers_changed:
+                    self._watch_carriers()
+                if self.driving:
+                    grace = SHORTEST_GRACE
+                    self._drive()
+                elif self._something_comes():
+                    turns = self.engine.turns
+                    if self._alone.poll(grace * 1000):
+                        self._clear_wake()
+                    elif self.engine.turns != turns:
+                        grace = min(2 * grace, LONGEST_GRACE)
+                    elif self._something_waits():
+                        self.driving = True
+                        self._take_over()
+        finally:
+            self._finish()
+
+    def _clear_wake(self) -> None:
+        """Forget a wake-up, before looking at what it was for: one that comes now is for the same."""
+        assert self._pipe is not None
+        os.read(self._pipe[0], 16)
+        self._woken = False
+
+    def _watch_carriers(self) -> None:
+        assert self._pipe is not None
+        self._carriers_changed = False
+        self._all = poll()
+        self._all.register(self._pipe[0], POLLIN)
+        self._indexes: dict[int, int] = {}
+        blocked = self.engine.blocked
+        for carrier in self.engine.carriers:
+            if carrier is not None and blocked in (-1, carrier.index):
+                self._all.register(carrier.fd, POLLIN if blocked < 0 else POLLOUT)
+                self._indexes[carrier.fd] = carrier.index
+
+    def _ready_carriers(self, timeout: float | None) -> list[int]:
+        """The descriptors of carriers that are readable, or have room, after so many seconds at most."""
+        ready = [fd for fd, _ in self._all.poll(None if timeout is None else ceil(timeout * 1000))]
+        if self._pipe is not None and self._pipe[0] in ready:
+            ready.remove(self._pipe[0])
+            self._clear_wake()
+        return ready
+
+    def _drive(self) -> None:
+        """One turn, as a loop would make it."""
+        engine = self.engine
+        ready = self._ready_carriers(0 if engine.dirty else engine.time_left())
+        try:
+            for fd in ready:
+                if engine.blocked >= 0:
+                    engine.on_writable()
+                else:
+                    engine.on_readable(self._indexes[fd])
+            if engine.time_left() == 0:
+                engine.on_timer()
+            engine.on_soon()
+        except Exception:
+            logger.exception("the guard thread goes on after this")
+
+    def _something_comes(self) -> bool:
+        """Sleep until the hub has something to do, or until woken; whether it has."""
+        engine = self.engine
+        self._idle_until = engine.armed  # first: what comes from now on pokes
+        ready = self._ready_carriers(0 if engine.dirty else engine.time_left())
+        self._idle_until = None
+        return bool(ready) or engine.dirty or engine.time_left() == 0
+
+    def _something_waits(self) -> bool:
+        return self.engine.dirty or self.engine.time_left() == 0 or bool(self._ready_carriers(0))
+
+    def _finish(self) -> None:
+        self._thread = 0
+        self._stopped = True
+        self._close_pipe()
+        self._ended.release()
+
+    def _close_pipe(self) -> None:
+        ends, self._pipe = self._pipe, None
+        for end in ends or ():
+            os.close(end)
