@@ -1,1 +1,1 @@
-"""Drop-in replacements for other SCTP interfaces: pysctp's module, lksctp's C names.  None is here yet."""
+"""Drop-in replacements for other SCTP interfaces: lksctp's C names; pysctp's module is not here yet."""
