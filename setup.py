@@ -1,7 +1,8 @@
 """Build logic of the compiled core only; metadata is in setup.cfg.
 
-PYSCTPSOCK_BUILD chooses the mode: release (default), trace (line coverage of the .pyx files), asan
-(address and undefined-behaviour sanitizers) or fuzz (the same, and coverage for libFuzzer; clang).
+PYSCTPSOCK_BUILD chooses the mode: release (default), trace (line coverage of the .pyx files), branches
+(branch coverage in the generated C), asan (address and undefined-behaviour sanitizers) or fuzz (the same,
+and coverage for libFuzzer; clang).
 """
 import os
 import shutil
@@ -31,6 +32,7 @@ MODES = {  # name: (compiler flags, linker flags, C macros, Cython directives)
         [],
         {"boundscheck": True},
     ),
+    "branches": (["-O0", "-g", "--coverage"], ["--coverage"], [], {"boundscheck": False}),  # for gcov
 }
 MODE = os.environ.get("PYSCTPSOCK_BUILD", "release")
 CFLAGS, LDFLAGS, MACROS, DIRECTIVES = MODES[MODE]

@@ -27,6 +27,7 @@ PORTS = 4000, 5000
 HOSTS = ("10.0.0.1", "10.0.1.1"), ("10.0.0.2", "10.0.1.2")
 STRANGER = "10.9.9.9"
 FORWARD_TSN = 192
+UNORDERED = 1                    # flag of the SEND primitive
 
 MOST_ON_WIRE = 64
 MOST_ASSOCIATIONS = 40
@@ -114,7 +115,8 @@ class Side:
     def __init__(self, index, setup):
         parameters = ProtocolParameters()
         if setup & Setup.SMALL_BUFFERS:
-            parameters.receive_buffer, parameters.send_buffer = 5000, 6000
+            # no message may be greater than the window as long as there is no partial delivery (6.9)
+            parameters.receive_buffer, parameters.send_buffer = 5000, 4000
         parameters.nodelay = bool(setup & Setup.NODELAY)
         self.index = index
         self.hosts = list(HOSTS[index][:2 if setup & Setup.TWO_PATHS else 1])
@@ -125,7 +127,9 @@ class Side:
         self.listener = self.endpoint.listen(self.new_user(), self.hosts, self.port, 5)
         self.association = None
         self.all = []                # associations that were seen here and have not ended
-        self.messages = []           # (data, stream, unordered) of what was read
+        self.peer = None             # the other side, if it is real
+        self.expected = {}           # payloads that it has sent and that were not read, by stream
+        self.count = 0               # messages sent
 
     def new_user(self):
         user = SctpUser(self.endpoint.ready_list)
@@ -145,13 +149,25 @@ class Side:
             if self.association is None or self.association.ended:
                 self.association, self.user = association, association.user
 
-    def read(self, most, now):
+    def send(self, size, stream, flags, now):
+        """Send a message that is like no other."""
+        data = struct.pack(">I", self.count) + bytes(size)
+        if self.association.submit(data, stream, 7, flags, 0, 0, now) == 0 and self.peer:
+            self.count += 1
+            self.peer.expected.setdefault((stream, bool(flags & UNORDERED)), deque()).append(data)
+
+    def read(self, most, now, honest):
+        """Read; between honest peers each message comes once, and in the order of its stream."""
         for _ in range(most):
             record = self.user.read(now)
             if record is None:
                 break
-            if record[0] == 0:
-                self.messages.append((record[1], record[2], record[5]))
+            kind, data, stream, _ssn, _ppid, unordered = record[:6]
+            if kind == 0 and honest:
+                expected = self.expected.get((stream, unordered), ())
+                assert data in expected if unordered else expected and expected[0] == data, \
+                    f"{data[:8].hex()} on stream {stream}, expected {[each[:8].hex() for each in expected]}"
+                expected.remove(data)
 
 
 class Scene:
@@ -162,12 +178,14 @@ class Scene:
         self.now = SECOND
         self.sides = [Side(index, setup) for index in range(2 if setup & Setup.REAL_PEER else 1)]
         self.host = self.sides[0]
+        if setup & Setup.REAL_PEER:
+            self.sides[0].peer, self.sides[1].peer = self.sides[1], self.sides[0]
         self.wire = deque()          # (packet, source, destination)
         self.chunks = []             # of the next packet to be forged
         self.peer_tag, self.peer_tsn = 0x11223344, 0xFFFFFFFA if setup & Setup.TSN_WRAPS else 1000
         self.cookie, self.init_tag, self.heartbeats = b"", 0, deque(maxlen=4)
         self.peer_hosts = HOSTS[1][:len(self.host.hosts)]
-        self.forged = False          # something arrived that the peer never sent
+        self.honest = bool(setup & Setup.REAL_PEER)      # nothing was forged, aborted or left
         if setup & Setup.CLIENT:
             self.host.connect(self.peer_hosts, self.host.port, self.now)
         elif setup & Setup.REAL_PEER:
@@ -187,7 +205,6 @@ class Scene:
             self.forge(handmade.INIT, self.init_body(10), tag=0)
             self.forge(handmade.COOKIE_ECHO, self.cookie, tag=self.init_tag)
         self.wire.clear()
-        self.forged = False
 
     def init_body(self, streams, parameters=b"", tag=None):
         """What INIT and INIT ACK hold."""
@@ -251,7 +268,7 @@ class Scene:
             tag = association.local_tag if association is not None else self.init_tag
         packet = handmade.packet(PORTS[1], self.host.port, tag, *self.chunks)
         self.chunks = []
-        self.forged = True
+        self.honest = False
         self.carry(packet, source or self.peer_hosts[0], self.host.hosts[0])
 
     def deadline(self):
@@ -284,26 +301,35 @@ class Scene:
 
     def end(self):
         """Everything must come to an end: by the timers if nothing arrives, else by an orderly shutdown."""
-        if self.setup & Setup.SILENCE or len(self.sides) == 1 or self.forged:
+        if self.setup & Setup.SILENCE:
             self.wire.clear()
-            if self.setup & Setup.SILENCE:
-                self.pass_time(self.now + 20_000 * SECOND)
-                self.check()
-                counts = [side.endpoint.association_count for side in self.sides]
-                assert not any(counts), f"{counts} associations stay though nobody answers"
-            return
+            self.pass_time(self.now + 20_000 * SECOND)
+            self.check()
+            assert not any(self.counts()), f"{self.counts()} associations stay though nobody answers"
+        elif self.honest:
+            self.close_in_order()
+
+    def counts(self):
+        """How many associations there are."""
+        return [side.endpoint.association_count for side in self.sides]
+
+    def close_in_order(self):
+        """Both shut down over a network without faults: all is delivered, nothing stays."""
+        alive = [side.association is not None and not side.association.ended for side in self.sides]
         self.carry_all()
         for side in self.sides:
             for association in side.all:
                 association.shutdown(self.now)
         for _ in range(30):
             for side in self.sides:
-                side.read(10_000, self.now)
+                side.read(10_000, self.now, True)
             self.collect()
             self.carry_all()
             self.pass_time(self.now + 40 * SECOND, deliver=True)
             self.check()
-        assert not any(side.endpoint.association_count for side in self.sides), "they do not close"
+        assert not any(self.counts()), "they do not close"
+        if all(alive) and not any(side.association.error for side in self.sides):
+            assert not any(any(side.expected.values()) for side in self.sides), "a message was lost"
 
     def leave(self):
         """Break the cycles of references that only the owner of a receive queue can break."""
@@ -354,7 +380,7 @@ class Scene:
         if self.wire:
             packet, _source, destination = self.wire[index % len(self.wire)]
             self.host.endpoint.receive_icmp_error(packet, destination, UDP_PORT, 0, kind % 5, self.now)
-            self.forged = True
+            self.honest = False
             self.collect()
 
     # ---- the users -------------------------------------------------------------------------------------
@@ -367,14 +393,13 @@ class Scene:
     @operation("s")
     def send(self, who: U8, length: U8, stream: U8, flags: U8):
         if side := self.someone(who):
-            size = length * 40 if length > 128 else length
-            side.association.submit(bytes([length]) * size, stream % 12, 7, flags & 3, 0, 0, self.now)
+            side.send(length * 40 if length > 128 else length, stream % 12, flags & 3, self.now)
             self.collect()
 
     @operation("r")
     def read(self, who: U8, count: U8):
         if side := self.someone(who):
-            side.read(count, self.now)
+            side.read(count, self.now, self.honest)
             self.collect()
 
     @operation("q")
@@ -386,12 +411,14 @@ class Scene:
     @operation("u")
     def abort(self, who: U8, reason: bytes):
         if side := self.someone(who):
+            self.honest = False
             side.association.abort(reason, self.now)
             self.collect()
 
     @operation("y")
     def close(self, who: U8):
         if (side := self.someone(who)) and not side.association.detached:
+            self.honest = False
             side.association.close(self.now)
             self.collect()
 
@@ -400,6 +427,7 @@ class Scene:
         """A further association, if the ports are free."""
         side = self.sides[who % len(self.sides)]
         if side.association is None or side.association.ended:
+            self.honest = False
             side.user = side.new_user()
             try:
                 side.connect(HOSTS[1 - side.index][:len(side.hosts)], side.port + port % 2, self.now)
