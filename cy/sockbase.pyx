@@ -253,6 +253,7 @@ cdef class SocketBase:
             info.ppid = record.ppid
             info.tsn = record.tsn
             info.cumtsn = record.cumulative_tsn
+            info.context = association.parameters.receive_context
             info.assoc_id = association.assoc_id
         data = self.read(record, size, flags & MSG_PEEK, &end)
         if self.peer is None:

@@ -107,18 +107,19 @@ def sendv_items(info: Any, infotype: int) -> list[Item]:
     return [(c.IPPROTO_SCTP, kind, bytes(member)) for bit, kind, member in members if spa.sendv_flags & bit]
 
 
-def sndrcvinfo(fields: tuple[Any, ...], assoc_id: int) -> Any:
+def sndrcvinfo(fields: tuple[Any, ...], association: Any) -> Any:
     """sctp_sndrcvinfo of a received message: (stream, ssn, unordered, ppid, tsn, cumulative tsn)."""
     stream, ssn, unordered, ppid, tsn, cumtsn = fields
-    return structs.sctp_sndrcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid, 0, 0, tsn, cumtsn,
-                                   assoc_id)
+    return structs.sctp_sndrcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid,
+                                   association.parameters.receive_context, 0, tsn, cumtsn,
+                                   association.assoc_id)
 
 
-def rcvinfo(fields: tuple[Any, ...], assoc_id: int) -> Any:
+def rcvinfo(fields: tuple[Any, ...], association: Any) -> Any:
     """sctp_rcvinfo of a received message."""
     stream, ssn, unordered, ppid, tsn, cumtsn = fields
-    return structs.sctp_rcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid, tsn, cumtsn, 0,
-                                assoc_id)
+    return structs.sctp_rcvinfo(stream, ssn, c.SCTP_UNORDERED if unordered else 0, ppid, tsn, cumtsn,
+                                association.parameters.receive_context, association.assoc_id)
 
 
 def nxtinfo(following: tuple[Any, ...], assoc_id: int) -> Any:

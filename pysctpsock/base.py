@@ -454,9 +454,9 @@ class SctpSocket(SocketBase):
             if following is not None:
                 items.append((c.SCTP_NXTINFO, ancillary.nxtinfo(following, association.assoc_id)))
         if self.recv_rcvinfo:
-            items.append((c.SCTP_RCVINFO, ancillary.rcvinfo(fields, association.assoc_id)))
+            items.append((c.SCTP_RCVINFO, ancillary.rcvinfo(fields, association)))
         if self.user.event_mask & 1:
-            items.append((c.SCTP_SNDRCV, ancillary.sndrcvinfo(fields, association.assoc_id)))
+            items.append((c.SCTP_SNDRCV, ancillary.sndrcvinfo(fields, association)))
         return items
 
     # ------------------------------------------------------------------ the end
@@ -519,24 +519,21 @@ class SctpSocket(SocketBase):
 
         ENOPROTOOPT for an unknown option, EINVAL for a wrong length or value.
         """
+        level, optname = options.c_number(level), options.c_number(optname)
+        data = options.value_to_set(value, optlen)
         self._check_open()
-        if value is None:
-            raise error(errno.EFAULT, f"no value, length {optlen}")
-        options.set_option(self, level, optname,
-                           value if isinstance(value, int) else bytes(memoryview(value)))
+        options.set_option(self, level, optname, data)
 
     def getsockopt(self, level: int, optname: int, buflen: Any = 0) -> Any:
         """Get an option: an int without `buflen`, else bytes.
 
         `buflen` may be the structure (or bytes) that is also input, an address's for instance.
         """
+        level, optname = options.c_number(level), options.c_number(optname)
+        buffer, as_bytes = options.buffer_to_fill(buflen)
         self._check_open()
-        if not isinstance(buflen, int):
-            return options.get_option(self, level, optname, bytes(memoryview(buflen)))
-        if buflen < 0:
-            raise error(errno.EINVAL, f"getsockopt buflen {buflen}")
-        value = options.get_option(self, level, optname, bytes(buflen or 4))
-        return value if buflen else int.from_bytes(value, options.byteorder, signed=True)
+        value = options.get_option(self, level, optname, buffer)
+        return value if as_bytes else int.from_bytes(value, options.byteorder, signed=True)
 
     def sctp_opt_info(self, assoc_id: int, opt: int, arg: Any) -> bytes:
         """The option's value, of the association or address that `arg` (structure or bytes) is about (8.4).

@@ -191,7 +191,7 @@ class OneToOneSocket(SctpSocket):
         if stream >= association.outbound_streams:
             raise error(errno.EINVAL, f"stream {stream} of {association.outbound_streams}")
         if self.disable_fragments and len(data) > options.fragmentation_point(
-                association.snapshot()["paths"][0]):
+                association.snapshot()["paths"][0], association.parameters.max_segment):
             raise error(errno.EMSGSIZE,
                         f"{len(data)} bytes do not fit one packet, and fragmentation is disabled")
         self._submit(association, data, stream, ppid, flags, timetolive, context, msg_flags)

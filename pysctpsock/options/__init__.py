@@ -15,12 +15,13 @@ from .. import constants as c
 from ..errors import error
 from ..targets import Target, targets
 from . import association, calls, extensions, messages, paths, socket_level
+from .arguments import buffer_to_fill, c_number, value_to_set
 from .association import apply_initmsg
 from .paths import fragmentation_point
 from .row import Option, byteorder, id_field
 
-__all__ = ["TABLE", "Option", "Target", "apply_initmsg", "byteorder", "find", "fragmentation_point",
-           "get_option", "set_option"]
+__all__ = ["TABLE", "Option", "Target", "apply_initmsg", "buffer_to_fill", "byteorder", "c_number", "find",
+           "fragmentation_point", "get_option", "set_option", "value_to_set"]
 
 TABLE: dict[tuple[int, int], Option] = {
     (option.level, option.number): option
@@ -41,8 +42,7 @@ def set_option(sock: Any, level: int, number: int, value: bytes | int) -> None:
     for check in (option.before, option.before_set):
         if check is not None:
             check(sock)
-    data = value.to_bytes(4, byteorder, signed=value < 0) if isinstance(value, int) else value
-    request = option.parse(data)
+    request = option.parse(value_to_set(value, None))
     for target in _targets(sock, option, request, setting=True):
         option.set(target, request)
 

@@ -1,0 +1,202 @@
+"""Options do what they say (RFC 6458 section 8.1)."""
+import errno
+import struct
+
+import gevent
+import pytest
+from errnos import raises
+
+from pysctpsock import socket
+from pysctpsock.socket import (
+    IPPROTO_SCTP,
+    SCTP_AUTO_ASCONF,
+    SCTP_CONTEXT,
+    SCTP_DELAYED_SACK,
+    SCTP_ENABLE_STREAM_RESET,
+    SCTP_EVENTS,
+    SCTP_FRAGMENT_INTERLEAVE,
+    SCTP_MAX_BURST,
+    SCTP_MAXSEG,
+    SCTP_NODELAY,
+    SCTP_PARTIAL_DELIVERY_POINT,
+    SCTP_RCVINFO,
+    SCTP_RECVRCVINFO,
+    SCTP_REUSE_PORT,
+    SCTP_SNDRCV,
+    SCTP_STATUS,
+    SOL_SCTP,
+    sctp_assoc_value,
+    sctp_rcvinfo,
+    sctp_sack_info,
+    sctp_sndrcvinfo,
+    sctp_status,
+)
+
+
+def value(sock, option):
+    """The number in an sctp_assoc_value."""
+    return sctp_assoc_value.unpack(sock.getsockopt(SOL_SCTP, option, 8)).assoc_value
+
+
+def settled(condition):
+    with gevent.Timeout(5):
+        while not condition():
+            gevent.sleep(0.01)
+
+
+@pytest.mark.parametrize(("size", "chunks"), [(500, 1), (501, 2), (1000, 2), (1203, 3)])
+def test_maxseg_cuts_messages(sockets, size, chunks):
+    """8.1.16: no DATA chunk has more bytes of a message; the rest is cut at multiples of four."""
+    client, server = sockets.pair(SCTP_MAXSEG=sctp_assoc_value(0, 503))
+    client.send(bytes(size))
+    assert server.recv(9999) == bytes(size)
+    assert server.association.snapshot()["data_chunks_in"] == chunks
+    status = sctp_status.unpack(client.getsockopt(SOL_SCTP, SCTP_STATUS, 176))
+    assert value(client, SCTP_MAXSEG) == status.sstat_fragmentation_point == 500
+    client.setsockopt(SOL_SCTP, SCTP_MAXSEG, 0)  # the older form: an int
+    client.send(bytes(1203))
+    assert server.recv(9999) == bytes(1203)
+    assert server.association.snapshot()["data_chunks_in"] == chunks + 1
+
+
+def test_maxseg_and_disabled_fragments(ipv4):
+    """8.1.11: what would be cut is refused."""
+    client, server = ipv4.pair(SCTP_MAXSEG=sctp_assoc_value(0, 500), SCTP_DISABLE_FRAGMENTS=1)
+    with raises(errno.EMSGSIZE):
+        client.send(bytes(501))
+    client.send(bytes(500))
+    assert server.recv(9999) == bytes(500)
+
+
+def test_context_of_received_messages(ipv4):
+    """8.1.25: the association's, in sinfo_context and rcv_context."""
+    client, server = ipv4.pair(SCTP_CONTEXT=sctp_assoc_value(0, 77))
+    server.setsockopt(SOL_SCTP, SCTP_EVENTS, b"\1")
+    server.setsockopt(SOL_SCTP, SCTP_RECVRCVINFO, 1)
+    for _ in range(3):
+        client.send(b"message")
+    assert server.sctp_recvmsg(99)[2].sinfo_context == 77
+    server.setsockopt(SOL_SCTP, SCTP_CONTEXT, sctp_assoc_value(0, 78))
+    items = {kind: data for _, kind, data in server.recvmsg(99, 300)[1]}
+    assert sctp_rcvinfo.unpack(items[SCTP_RCVINFO]).rcv_context == 78
+    assert sctp_sndrcvinfo.unpack(items[SCTP_SNDRCV]).sinfo_context == 78
+    assert server.sctp_recvv(99)[2].rcv_context == 78
+
+
+def test_delayed_sack_off(ipv4):
+    """8.1.19, frequency 1: a SACK for each packet; and the older structure, 0 ms."""
+    for off in (sctp_sack_info(0, 0, 1), sctp_assoc_value(0, 0)):
+        client, server = ipv4.pair(SCTP_DELAYED_SACK=off)
+        client.setsockopt(SOL_SCTP, SCTP_NODELAY, 1)
+        before = server.association.snapshot()["sacks_out"]
+        for count in range(1, 4):
+            client.send(b"message")
+            settled(lambda count=count, client=client: client.association.snapshot()["sacks_in"] == count)
+        assert server.association.snapshot()["sacks_out"] == before + 3
+        after = sctp_sack_info.unpack(server.getsockopt(SOL_SCTP, SCTP_DELAYED_SACK, 12))
+        assert (after.sack_delay, after.sack_freq) == (0, 1)
+
+
+def test_max_burst_of_the_association(ipv4):
+    """8.1.24, and the older form, an int."""
+    client, _ = ipv4.pair(SCTP_MAX_BURST=sctp_assoc_value(0, 7))
+    assert client.association.parameters.max_burst == 7
+    client.setsockopt(SOL_SCTP, SCTP_MAX_BURST, 0)
+    assert client.association.parameters.max_burst == 0
+    assert client.getsockopt(SOL_SCTP, SCTP_MAX_BURST) == 0
+
+
+def test_reuse_port(sockets):
+    """8.1.27: both sockets ask for it; only one of them listens."""
+    first, second, third = sockets.new(), sockets.new(), sockets.new()
+    for sock in (first, second):
+        sock.setsockopt(SOL_SCTP, SCTP_REUSE_PORT, 1)
+    first.bind((sockets.host, 0))
+    second.bind(first.getsockname()[:2])
+    with raises(errno.EADDRINUSE):
+        third.bind(first.getsockname()[:2])
+    first.listen(1)
+    with raises(errno.EADDRINUSE):
+        second.listen(1)
+
+
+def test_auto_asconf_wants_the_wildcard(sockets):
+    """8.1.23: EINVAL for a socket that is bound to an address, or not bound."""
+    specific, wildcard = sockets.new(), sockets.new()
+    specific.bind((sockets.host, 0))
+    wildcard.bind(("", 0))
+    with raises(errno.EINVAL):
+        specific.setsockopt(SOL_SCTP, SCTP_AUTO_ASCONF, 1)
+    specific.setsockopt(SOL_SCTP, SCTP_AUTO_ASCONF, 0)
+    wildcard.setsockopt(SOL_SCTP, SCTP_AUTO_ASCONF, 1)
+    assert wildcard.getsockopt(SOL_SCTP, SCTP_AUTO_ASCONF) == 1
+
+
+def test_accepted_sockets_inherit(ipv4):
+    """What only is kept, too; later changes at the listener do not reach them (case 152)."""
+    listener = ipv4.listener(
+        SCTP_FRAGMENT_INTERLEAVE=1, SCTP_PARTIAL_DELIVERY_POINT=4000, SCTP_REUSE_PORT=0,
+        SCTP_ENABLE_STREAM_RESET=sctp_assoc_value(0, 5), SCTP_MAXSEG=sctp_assoc_value(0, 600))
+    ipv4.connect(listener)
+    server = ipv4.accept(listener)
+    listener.setsockopt(SOL_SCTP, SCTP_ENABLE_STREAM_RESET, sctp_assoc_value(0, 1))
+    listener.setsockopt(SOL_SCTP, SCTP_PARTIAL_DELIVERY_POINT, 9)
+    assert server.getsockopt(SOL_SCTP, SCTP_FRAGMENT_INTERLEAVE) == 1
+    assert server.getsockopt(SOL_SCTP, SCTP_PARTIAL_DELIVERY_POINT) == 4000
+    assert value(server, SCTP_ENABLE_STREAM_RESET) == 5
+    assert value(server, SCTP_MAXSEG) == 600
+
+
+@pytest.mark.parametrize("option", [
+    "SCTP_RECONFIG_SUPPORTED", "SCTP_ASCONF_SUPPORTED", "SCTP_AUTH_SUPPORTED", "SCTP_INTERLEAVING_SUPPORTED",
+    "SCTP_ECN_SUPPORTED",
+])
+def test_no_association_has_what_is_not_there(ipv4, option):
+    """Of an association the answer is what was agreed on, whatever the endpoint wished for."""
+    wishes = {} if option == "SCTP_INTERLEAVING_SUPPORTED" else {option: sctp_assoc_value(0, 1)}
+    for sock in ipv4.pair(**wishes):
+        assert value(sock, getattr(socket, option)) == 0
+
+
+# ------------------------------------------------------------------ arguments
+
+def test_arguments_of_setsockopt(ipv4):
+    """TypeError, OverflowError and errnos as the standard module raises them."""
+    sock = ipv4.new()
+    for arguments in ((1, 2, 1 << 31), (1, 2, -(1 << 31) - 1), (1, 2, 1.5), (1, 2, "1"), (1, 2, None),
+                      (1, 2, 1, 4), (1, 2), ("a", 2, 1), (1, "x", 1), (1.0, 2, 1)):
+        with pytest.raises(TypeError):
+            sock.setsockopt(*arguments)
+    for arguments in ((1 << 31, 2, 1), (1, 1 << 40, 1)):
+        with pytest.raises(OverflowError):
+            sock.setsockopt(*arguments)
+    with raises(errno.EFAULT):
+        sock.setsockopt(SOL_SCTP, SCTP_NODELAY, None, 4)
+    with raises(errno.EINVAL):
+        sock.setsockopt(SOL_SCTP, SCTP_NODELAY, None, -1)
+    for given in (True, bytearray(struct.pack("=i", 1)), memoryview(struct.pack("=i", 1))):
+        sock.setsockopt(SOL_SCTP, SCTP_NODELAY, 0)
+        sock.setsockopt(SOL_SCTP, SCTP_NODELAY, given)
+        assert sock.getsockopt(SOL_SCTP, SCTP_NODELAY) == 1
+    sock.close()
+    with pytest.raises(TypeError):
+        sock.setsockopt("a", 2, 1)
+    with raises(errno.EBADF):
+        sock.setsockopt(SOL_SCTP, SCTP_NODELAY, 1)
+
+
+def test_arguments_of_getsockopt(ipv4):
+    sock = ipv4.new()
+    for arguments in ((1, 2, "4"), (1, 2, 4.0), (1, 2, None), (1,), ("a", 2), (1, 2, 4, 4)):
+        with pytest.raises(TypeError):
+            sock.getsockopt(*arguments)
+    for arguments in ((1 << 31, 2), (1, 1 << 40), (1, 2, 1 << 31)):
+        with pytest.raises(OverflowError):
+            sock.getsockopt(*arguments)
+    with raises(errno.EINVAL):
+        sock.getsockopt(SOL_SCTP, SCTP_NODELAY, -1)
+    sock.close()
+    with raises(errno.EBADF):
+        sock.getsockopt(SOL_SCTP, SCTP_NODELAY)
+    with raises(errno.EBADF):
+        sock.getsockopt(IPPROTO_SCTP, SCTP_NODELAY, 4)
