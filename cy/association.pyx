@@ -5,6 +5,7 @@ RFC 9260 sections 4 (states), 6 (when DATA and SACK are taken), 8.5.1 and 11.1.
 import errno
 
 from cpython.bytes cimport PyBytes_GET_SIZE
+from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
 from .address cimport Route, host_from_address
@@ -22,10 +23,10 @@ from .setup cimport on_cookie_ack, on_init_ack, on_stale_cookie, on_t1
 from .serial cimport tsn_t
 from .tcb cimport MOST_CAUSES, MOST_CONTROL, Tcb
 from .teardown cimport (
-    abort_association, on_abort, on_error, on_shutdown, on_shutdown_ack, on_shutdown_complete, on_t2, on_t5,
-    peer_is_alive, shutdown_primitive,
+    abort_association, on_abort, on_autoclose, on_error, on_shutdown, on_shutdown_ack, on_shutdown_complete,
+    on_t2, on_t5, peer_is_alive, shutdown_primitive,
 )
-from .timers cimport TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD
+from .timers cimport TIMER_AUTOCLOSE, TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD
 from .transfer cimport (
     after_packet, on_data, on_sack, on_sack_timer, on_t3, take_cumulative_ack, window_opened,
 )
@@ -191,6 +192,8 @@ cdef class Association(Tcb):
             on_t2(self, now)
         if not self.ended and self.timers.deadline[TIMER_SACK] <= now:
             on_sack_timer(self, now)
+        if not self.ended and self.timers.deadline[TIMER_AUTOCLOSE] <= now:
+            on_autoclose(self, now)
         for path in self.paths:
             if not self.ended and path.t3_deadline <= now:
                 on_t3(self, path, now)
@@ -284,9 +287,13 @@ cdef class Association(Tcb):
             start_heartbeats(self, now)
             self.reschedule()
 
-    def attach(self, SctpUser user not None) -> None:
-        """Make `user` the one that is told; used once, before anything has arrived."""
+    def peel_off(self, SctpUser user not None) -> None:
+        """Make `user` the one that is told, and give it what has arrived and was not read."""
+        self.user.receive_queue.give(<PyObject *>self, user.receive_queue)
+        self.user.associations -= 1
+        user.associations += 1
         self.user = user
+        self.names = None
 
     @property
     def local_host(self) -> str:

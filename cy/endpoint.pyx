@@ -370,14 +370,18 @@ cdef class Endpoint:
             self.refuse(packet, cookie.peer_tag, [make_tlv(OUT_OF_RESOURCE, b"")], route,
                         DROP_NO_LISTENER if listener is None else DROP_BACKLOG, now)
             return None
-        user = SctpUser(self.ready_list)
-        user.event_mask = listener.user.event_mask
+        if listener.user.one_to_many:
+            user = listener.user
+        else:
+            user = SctpUser(self.ready_list)
+            user.event_mask = listener.user.event_mask
         association = self.new_association(user, cookie.local_port, cookie.peer_port, listener.parameters)
         association.local_addresses = listener.addresses
         begin_from_cookie(association, cookie, route, now)
         self.register(association)
-        listener.pending.append(association)
-        listener.user.signal(ACCEPTABLE)
+        if not listener.user.one_to_many:
+            listener.pending.append(association)
+            listener.user.signal(ACCEPTABLE)
         return association
 
     cdef bint apply_cookie_action(self, Association association, int action, StateCookie cookie,
@@ -431,6 +435,7 @@ cdef class Endpoint:
         cdef Association association = Association()
         association.shared = self.shared
         association.user = user
+        association.event_mask = user.event_mask
         association.parameters = parameters.copy()
         association.local_port = local_port
         association.peer_port = peer_port
@@ -442,6 +447,7 @@ cdef class Endpoint:
         self.by_tag.add(association.local_tag, association)
         self.by_id[association.assoc_id] = association
         self.ports_held[association.local_port] = self.ports_held.get(association.local_port, 0) + 1
+        association.user.associations += 1
         self.register_addresses(association)
         association.reschedule()
         return 0
@@ -474,6 +480,7 @@ cdef class Endpoint:
             if self.by_tag.find(association.local_tag) == <PyObject *>association:
                 self.by_tag.remove(association.local_tag)
             if self.by_id.pop(association.assoc_id, None) is not None:
+                association.user.associations -= 1
                 self.ports_held[association.local_port] -= 1
                 if self.ports_held[association.local_port] == 0:
                     del self.ports_held[association.local_port]
@@ -668,6 +675,23 @@ cdef class Endpoint:
         """Whether an association that has not ended has this local port."""
         self.bury()
         return port in self.ports_held
+
+    def association(self, int assoc_id):
+        """The association with this id, or None."""
+        self.bury()
+        return self.by_id.get(assoc_id)
+
+    def associations_of(self, SctpUser user not None):
+        """How many associations of a user have not ended."""
+        self.bury()
+        return user.associations
+
+    def find(self, str host not None, int port, int local_port):
+        """The association of a local port with the peer at this transport address, or None."""
+        cdef Address address
+        self.bury()
+        address_from_host(host, &address)
+        return self.by_address.get(self.key(&address, <uint16_t>port, <uint16_t>local_port))
 
     @property
     def associations(self) -> list:

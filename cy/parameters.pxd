@@ -28,6 +28,10 @@ cdef class ProtocolParameters:
     cdef public uint32_t receive_context                       # what received messages carry (SCTP_CONTEXT)
     cdef public uint32_t adaptation_indication                 # RFC 5061 section 4.2.6
     cdef public dict remembered                                # options without effect yet, never changed in place
+    cdef public int64_t autoclose                              # idle time until a graceful end, 0 = never
+    # Of messages that say nothing else (SCTP_DEFAULT_SEND_PARAM, SCTP_DEFAULT_SNDINFO).
+    cdef public uint16_t default_stream
+    cdef public uint32_t default_flags, default_ppid, default_context, default_timetolive
     cdef public bint linger_abort                              # {1, 0}: close aborts
 
     cpdef ProtocolParameters copy(self)

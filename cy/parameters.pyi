@@ -22,6 +22,12 @@ class ProtocolParameters:
     max_segment: int
     receive_context: int
     adaptation_indication: int
+    autoclose: int
+    default_stream: int
+    default_flags: int
+    default_ppid: int
+    default_context: int
+    default_timetolive: int
     linger_abort: bool
     remembered: dict[str, int]
     def copy(self) -> ProtocolParameters: ...

@@ -62,6 +62,12 @@ cdef class ProtocolParameters:
         other.max_segment = self.max_segment
         other.receive_context = self.receive_context
         other.adaptation_indication = self.adaptation_indication
+        other.autoclose = self.autoclose
+        other.default_stream = self.default_stream
+        other.default_flags = self.default_flags
+        other.default_ppid = self.default_ppid
+        other.default_context = self.default_context
+        other.default_timetolive = self.default_timetolive
         other.linger_abort = self.linger_abort
         other.remembered = self.remembered
         return other

@@ -53,10 +53,8 @@ cdef int add_path(Tcb t, const Address *address, int state) except -1:
 
 cdef int tell_path(Tcb t, Path path, int change, int error) except -1:
     """SCTP_PEER_ADDR_CHANGE (RFC 6458 section 6.1.2)."""
-    if t.user is not None and not t.detached:
-        t.user.notify(SN_PEER_ADDR_CHANGE, t, ((host_from_address(&path.route.remote), t.peer_port), change,
-                                               error, t.assoc_id))
-    return 0
+    return t.notify(SN_PEER_ADDR_CHANGE, ((host_from_address(&path.route.remote), t.peer_port), change, error,
+                                          t.assoc_id))
 
 
 cdef int count_path_error(Tcb t, Path path) except -1:

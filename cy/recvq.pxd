@@ -43,6 +43,8 @@ cdef class ReceiveQueue:
     # A read took part of the first record, which must exist: moves its offset, at most up to its length.
     cdef void consume(self, uint32_t taken) noexcept nogil
     cdef int drop_first(self) except -1      # releases its references; bytes not consumed count as read
+    # Move the records of one association behind those of another queue, both in their order.
+    cdef int give(self, PyObject *association, ReceiveQueue other) except -1
     # The owner of the queue calls it when it is done, to break reference cycles (see the .pyx).
     cdef int clear(self) except -1
 

@@ -81,8 +81,29 @@ cdef class ReceiveQueue:
         free(ring)
         return 0
 
+    cdef int give(self, PyObject *association, ReceiveQueue other) except -1:
+        cdef uint32_t count = self.count, moving = 0, kept = 0, i
+        cdef uint64_t length
+        cdef Received *record
+        for i in range(count):
+            moving += self.ring[(self.head + i) & (self.capacity - 1)].association == association
+        while other.capacity < other.count + moving:
+            other.grow()
+        for i in range(count):
+            record = &self.ring[(self.head + i) & (self.capacity - 1)]
+            if record.association == association:
+                length = record.length - record.offset
+                self.bytes_queued -= length
+                other.push(0)[0] = record[0]
+                other.bytes_queued += length
+            else:
+                self.ring[(self.head + kept) & (self.capacity - 1)] = record[0]
+                kept += 1
+        self.count = kept
+        return 0
+
     cdef int grow(self) except -1:
-        """Double the (full) ring."""
+        """Double the ring."""
         cdef uint32_t capacity = self.capacity * 2 if self.capacity else FIRST_CAPACITY
         cdef uint32_t before_wrap = self.capacity - self.head
         cdef Received *ring = NULL
@@ -143,6 +164,10 @@ cdef class ReceiveQueue:
         )
         self.drop_first()
         return fields
+
+    def hand_over(self, object association, ReceiveQueue other not None) -> None:
+        """Move the records of one association to another queue."""
+        self.give(<PyObject *>association, other)
 
     def discard(self) -> None:
         """Forget everything that waits."""

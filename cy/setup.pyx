@@ -29,7 +29,7 @@ from .teardown cimport (
     CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change,
     tell_send_failed,
 )
-from .timers cimport TIMER_T1, stop_all
+from .timers cimport TIMER_AUTOCLOSE, TIMER_T1, stop_all
 from .tsnmap cimport TsnMap
 from .user cimport CONNECTED, WRITABLE
 from .wire cimport ChunkView
@@ -125,6 +125,8 @@ cdef int come_up(Tcb t, int64_t now) except -1:
     t.announced = True
     tell_change(t, COMM_UP, 0, b"")
     start_heartbeats(t, now)
+    if t.parameters.autoclose:
+        t.timers.deadline[TIMER_AUTOCLOSE] = now + t.parameters.autoclose
     if t.user is not None:
         t.user.signal(CONNECTED | WRITABLE)
     if t.shutdown_when_up:

@@ -6,6 +6,7 @@ from libc.stdint cimport uint16_t, uint32_t
 
 from .association cimport Association
 from .engine cimport Engine
+from .parameters cimport ProtocolParameters
 from .recvq cimport Received
 from .user cimport SctpUser
 
@@ -24,15 +25,14 @@ cdef class SocketBase:
     cdef public Association association      # None: never connected, connecting failed, or closed
     cdef public Engine engine
     cdef public Readiness readiness
-    # Of messages that say nothing else (SCTP_DEFAULT_SEND_PARAM, SCTP_DEFAULT_SNDINFO).
-    cdef public uint16_t default_stream
-    cdef public uint32_t default_flags, default_ppid, default_context, default_timetolive
+    cdef public ProtocolParameters parameters                # of later associations, or of the only one
     cdef public bint disable_fragments
-    cdef public object peer                  # its address as getpeername() shows it, once that is known
     cdef bytes notification                  # the encoded one at the head of the queue, once it was looked at
 
-    cdef bint try_send(self, object data, uint32_t stream_id, uint32_t ppid, uint32_t flags,
-                       uint32_t timetolive, uint32_t context) except -1
+    cdef bint try_send(self, Association association, object data, uint32_t stream_id, uint32_t ppid,
+                       uint32_t flags, uint32_t timetolive, uint32_t context) except -1
+    cdef bint try_send_by_defaults(self, object data) except -1
+    cdef object name_of(self, Association association, int path)
     cdef Received *head(self, int flags) except? NULL
     cdef bytes read(self, Received *record, Py_ssize_t size, bint peek, bint *end)
     cdef bytes read_notification(self, Received *record, Py_ssize_t size, bint peek, bint *end)

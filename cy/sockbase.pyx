@@ -1,10 +1,11 @@
 """Sending and receiving when nothing has to wait (see sockbase.pxd).
 
 A call that cannot be answered here at once goes on in the subclass, by these methods of it:
-    _send(data, stream, ppid, flags, timetolive, context, msg_flags) -> int     all rules, waiting included
+    _send_by_defaults(data, msg_flags) -> int                                     all rules, waiting included
+    _send_as(data, to, stream, ppid, flags, timetolive, context) -> int           the same
     _await_record(msg_flags) -> bool        wait for something to read; False: the end of the stream
     _encode(kind, fields) -> bytes          a notification in the form that a receive call hands out
-    _source(association) -> address         the peer's, as this socket shows addresses
+    _name_of(association, path) -> address  the peer's at that path, as this socket shows addresses
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, Py_buffer, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -14,6 +15,7 @@ from libc.string cimport memcpy, memset
 
 from .association cimport SEND_SACK_IMMEDIATELY, SEND_UNORDERED, Association
 from .engine cimport clock
+from .parameters cimport ProtocolParameters
 from .proto cimport ESTABLISHED
 from .recvq cimport KIND_DATA, Received
 from .user cimport ACCEPTABLE, CONNECTED, ENDED, READABLE, WRITABLE, SctpUser
@@ -74,10 +76,9 @@ cdef class SocketBase:
 
     # ------------------------------------------------------------------ sending
 
-    cdef bint try_send(self, object data, uint32_t stream_id, uint32_t ppid, uint32_t flags,
-                       uint32_t timetolive, uint32_t context) except -1:
+    cdef bint try_send(self, Association association, object data, uint32_t stream_id, uint32_t ppid,
+                       uint32_t flags, uint32_t timetolive, uint32_t context) except -1:
         """Queue a message if that needs no further thought; False: the subclass must look into it."""
-        cdef Association association = self.association
         if (type(data) is not bytes or association is None or association.state != ESTABLISHED
                 or flags & ~<uint32_t>(SEND_UNORDERED | SEND_SACK_IMMEDIATELY) or stream_id > 0xFFFF
                 or self.disable_fragments):
@@ -89,20 +90,24 @@ cdef class SocketBase:
         self.descriptor_changed()
         return True
 
+    cdef bint try_send_by_defaults(self, object data) except -1:
+        cdef ProtocolParameters p
+        if self.association is None:
+            return False
+        p = self.association.parameters
+        return self.try_send(self.association, data, p.default_stream, p.default_ppid, p.default_flags,
+                             p.default_timetolive, p.default_context)
+
     def send(self, data, int flags=0):
-        """Send one message on the default stream; its length.  Errors: see sendmsg."""
-        if flags == 0 and self.try_send(data, self.default_stream, self.default_ppid, self.default_flags,
-                                        self.default_timetolive, self.default_context):
+        """Send one message as the defaults say; its length.  Errors: see sendmsg."""
+        if flags == 0 and self.try_send_by_defaults(data):
             return PyBytes_GET_SIZE(data)
-        return self._send(data, self.default_stream, self.default_ppid, self.default_flags,
-                          self.default_timetolive, self.default_context, flags)
+        return self._send_by_defaults(data, flags)
 
     def sendall(self, data, int flags=0):
         """As send(); one message is sent whole or not at all."""
-        if not (flags == 0 and self.try_send(data, self.default_stream, self.default_ppid, self.default_flags,
-                                             self.default_timetolive, self.default_context)):
-            self._send(data, self.default_stream, self.default_ppid, self.default_flags,
-                       self.default_timetolive, self.default_context, flags)
+        if not (flags == 0 and self.try_send_by_defaults(data)):
+            self._send_by_defaults(data, flags)
 
     def sctp_sendmsg(self, msg, to=None, uint32_t ppid=0, uint32_t flags=0, uint32_t stream_no=0,
                      uint32_t timetolive=0, uint32_t context=0):
@@ -111,9 +116,9 @@ cdef class SocketBase:
         ppid: 32 bits that the peer gets as they lie in memory here.  flags: SCTP_UNORDERED and other
         sinfo_flags.  timetolive: milliseconds, 0 for ever.
         """
-        if to is None and self.try_send(msg, stream_no, ppid, flags, timetolive, context):
+        if to is None and self.try_send(self.association, msg, stream_no, ppid, flags, timetolive, context):
             return PyBytes_GET_SIZE(msg)
-        return self._send(msg, stream_no, ppid, flags, timetolive, context, 0, to)
+        return self._send_as(msg, to, stream_no, ppid, flags, timetolive, context)
 
     # ------------------------------------------------------------------ receiving
 
@@ -246,7 +251,7 @@ cdef class SocketBase:
             return b"", None, self._sndrcvinfo((<char *>&info)[:sizeof(info)]), 0
         is_data = record.kind == KIND_DATA
         association = <Association>record.association
-        if is_data and self.user.event_mask & DATA_IO_EVENT:
+        if is_data and (self.user.event_mask | association.event_mask) & DATA_IO_EVENT:
             info.stream = record.stream_id
             info.ssn = 0 if record.unordered else record.ssn
             info.flags = SEND_UNORDERED if record.unordered else 0
@@ -256,10 +261,26 @@ cdef class SocketBase:
             info.context = association.parameters.receive_context
             info.assoc_id = association.assoc_id
         data = self.read(record, size, flags & MSG_PEEK, &end)
-        if self.peer is None:
-            self._source(association)
-        return (data, self.peer, self._sndrcvinfo((<char *>&info)[:sizeof(info)]),
+        return (data, self.name_of(association, 0), self._sndrcvinfo((<char *>&info)[:sizeof(info)]),
                 (MSG_EOR if end else 0) | (0 if is_data else MSG_NOTIFICATION))
+
+    cdef object name_of(self, Association association, int path):
+        """The peer's address, made once and then kept with the association."""
+        if association.names is None:
+            association.names = {}
+        name = association.names.get(path)
+        if name is None:
+            name = association.names[path] = self._name_of(association, path)
+        return name
+
+    def _source(self, Association association not None):
+        """For the subclass: where a message or notification came from."""
+        return self.name_of(association, 0)
+
+    def _hand_over(self, Association association not None, SctpUser user not None):
+        """For the subclass: the association is peeled off, what it has brought goes with it."""
+        self.notification = None             # the one at the head may leave
+        association.peel_off(user)
 
     def _receive(self, Py_ssize_t size, int flags):
         """For the subclass: (data, msg_flags, association, fields), or None at the end of the stream.
@@ -294,19 +315,17 @@ cdef class SocketBase:
         """For the subclass: SHUT_RD; messages are no longer wanted."""
         self.readiness.discards_data = True
         self.readiness.discard()
-        if self.association is not None and self.association.wants_transmit:
-            self.engine.soon()
+        self.engine.soon()
 
     # ------------------------------------------------------------------ what options change in the core
 
-    def report_if_dry(self):
+    def report_if_dry(self, Association association not None):
         """SCTP_SENDER_DRY_EVENT was switched on: queued at once if nothing is to be sent or acknowledged."""
-        cdef Association association = self.association
         if association.send_queue.count == 0 and association.outstanding.data_bytes == 0:
-            self.user.notify(SENDER_DRY_EVENT, association, (association.assoc_id,))
+            association.notify(SENDER_DRY_EVENT, (association.assoc_id,))
             self.engine.soon()
 
-    def heartbeats_changed(self):
+    def heartbeats_changed(self, Association association not None):
         """SCTP_PEER_ADDR_PARAMS gave a living association another HB.interval: it counts from now."""
-        self.association.paths_changed(clock())
+        association.paths_changed(clock())
         self.engine.soon()

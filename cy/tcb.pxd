@@ -37,6 +37,7 @@ cdef class Shared:
 cdef class Tcb(Schedulable):
     cdef Shared shared
     cdef readonly SctpUser user              # None once the user has closed
+    cdef public uint32_t event_mask          # bit k: notification type 0x8000 + k is subscribed
     cdef readonly ProtocolParameters parameters
     cdef readonly int state                  # proto.State
     cdef readonly int32_t assoc_id
@@ -94,6 +95,7 @@ cdef class Tcb(Schedulable):
     cdef uint32_t packets_to_acknowledge     # with DATA since the last SACK
     cdef bint sack_due                       # at once
     cdef bint any_data_received
+    cdef int64_t last_received               # when DATA last came
     cdef uint32_t advertised_rwnd            # in the last SACK
     cdef bint packet_has_data                # of the packet being processed
     cdef list causes                         # to be reported in an ERROR after this packet
@@ -109,5 +111,6 @@ cdef class Tcb(Schedulable):
     cdef bint receive_buffer_overrun(self) noexcept
     cdef Path path_of(self, const Address *address)
     cdef int64_t deadline(self) noexcept
+    cdef int notify(self, int kind, tuple fields) except -1          # the user, if it wants to know
     cdef int reschedule(self) except -1
     cdef void want_transmit(self) noexcept

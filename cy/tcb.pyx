@@ -81,6 +81,11 @@ cdef class Tcb(Schedulable):
             first = min(first, path.t3_deadline, path.heartbeat_deadline)
         return first
 
+    cdef int notify(self, int kind, tuple fields) except -1:
+        if self.user is None or self.detached or not self.event_mask & (<uint32_t>1 << (kind & 31)):
+            return 0
+        return self.user.queue_notification(kind, self, fields)
+
     cdef int reschedule(self) except -1:
         """Stand on the agenda for the earliest deadline; called after whatever may have changed one."""
         return self.shared.agenda.schedule(self, self.deadline())

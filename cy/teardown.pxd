@@ -38,5 +38,6 @@ cdef int on_abort(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef int peer_is_alive(Tcb t, int64_t now) except -1      # a packet came in SHUTDOWN-SENT
 cdef int on_t2(Tcb t, int64_t now) except -1
+cdef int on_autoclose(Tcb t, int64_t now) except -1
 cdef int on_t5(Tcb t, int64_t now) except -1
 cdef int answer_data_in_shutdown_sent(Tcb t, int64_t now) except -1

@@ -11,7 +11,7 @@ from .proto cimport (
     SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT,
 )
 from .tcb cimport Tcb
-from .timers cimport TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
+from .timers cimport TIMER_AUTOCLOSE, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
 from .user cimport CONNECTED, ENDED, READABLE, WRITABLE
 from .wire cimport CURSOR_ITEM, ChunkView, Cursor, TlvView, next_tlv
 
@@ -26,21 +26,16 @@ cdef bytes SHUTDOWN_COMPLETE_CHUNK = make_chunk(SHUTDOWN_COMPLETE, 0, b"")
 
 cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1:
     """SCTP_ASSOC_CHANGE (RFC 6458 section 6.1.1)."""
-    if t.user is not None and not t.detached:
-        t.user.notify(SN_ASSOC_CHANGE, t, (change, error_code, t.outbound_streams, t.inbound_streams,
-                                           t.assoc_id, info))
-    return 0
+    return t.notify(SN_ASSOC_CHANGE, (change, error_code, t.outbound_streams, t.inbound_streams, t.assoc_id,
+                                      info))
 
 
 cdef int tell_send_failed(Tcb t, int error, tuple message) except -1:
     """A message that never got a TSN could not be sent: both forms of the event (RFC 6458 6.1.4, 6.1.11)."""
-    cdef tuple fields
-    if t.user is not None and not t.detached:
-        fields = (0, error, (message[0], 1 if message[1] & DATA_U else 0, message[2], message[3]), t.assoc_id,
-                  message[4])
-        t.user.notify(SN_SEND_FAILED, t, fields)
-        t.user.notify(SN_SEND_FAILED_EVENT, t, fields)
-    return 0
+    cdef tuple fields = (0, error, (message[0], 1 if message[1] & DATA_U else 0, message[2], message[3]),
+                         t.assoc_id, message[4])
+    t.notify(SN_SEND_FAILED, fields)
+    return t.notify(SN_SEND_FAILED_EVENT, fields)
 
 
 cdef int delete_tcb(Tcb t, int error, int change) except -1:
@@ -85,8 +80,7 @@ cdef int abort_association(Tcb t, list causes, int error) except -1:
     if not t.ended and t.peer_tag:
         emit_on(t, working_path(t), t.peer_tag, make_abort(False, causes))
     if causes:
-        t.cause_code = (causes[0][0] << 8) | causes[0][1]
-        t.cause_data = b"".join(causes)
+        t.cause_code = (causes[0][0] << 8) | causes[0][1]        # the user gets the causes of the peer only
     return delete_tcb(t, error, CANT_STR_ASSOC if t.state in (COOKIE_WAIT, COOKIE_ECHOED) else COMM_LOST)
 
 
@@ -174,6 +168,19 @@ cdef int on_t5(Tcb t, int64_t now) except -1:
     return abort_association(t, [], ETIMEDOUT)
 
 
+cdef int on_autoclose(Tcb t, int64_t now) except -1:
+    """Idle for long enough (RFC 6458 section 8.1.8): a graceful end; DATA meanwhile puts it off."""
+    cdef int64_t last = t.last_received
+    cdef Path path
+    for path in t.paths:
+        last = max(last, path.last_sent)
+    if now - last < t.parameters.autoclose:
+        t.timers.deadline[TIMER_AUTOCLOSE] = last + t.parameters.autoclose
+        return 0
+    t.timers.deadline[TIMER_AUTOCLOSE] = INT64_MAX
+    return shutdown_primitive(t, now)
+
+
 cdef int on_shutdown(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     """SHUTDOWN (9.2); its cumulative ack was applied before."""
     t.retransmissions = 0
@@ -194,8 +201,8 @@ cdef int on_shutdown(Tcb t, const ChunkView *chunk, int64_t now) except -1:
 
 cdef int tell_peer_shutdown(Tcb t) except -1:
     t.peer_shutdown = True
-    if t.user is not None and not t.detached:
-        t.user.notify(SN_SHUTDOWN_EVENT, t, (t.assoc_id,))
+    t.notify(SN_SHUTDOWN_EVENT, (t.assoc_id,))
+    if t.user is not None:
         t.user.signal(READABLE | WRITABLE)
     return 0
 
@@ -238,9 +245,8 @@ cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         result = next_tlv(&cursor, &cause)
         if result != CURSOR_ITEM:
             break
-        if t.user is not None and not t.detached and t.user.receive_queue.count < MOST_UNREAD:
-            t.user.notify(SN_REMOTE_ERROR, t, (cause.type, t.assoc_id,
-                                               (<const char *>cause.start)[:cause.length]))
+        if t.user is not None and t.user.receive_queue.count < MOST_UNREAD:
+            t.notify(SN_REMOTE_ERROR, (cause.type, t.assoc_id, (<const char *>cause.start)[:cause.length]))
     if result < 0:
         t.drop(DROP_MALFORMED_CHUNK)
     return 0

@@ -81,6 +81,7 @@ cdef int after_packet(Tcb t, int64_t now) except -1:
         return 0
     if t.packet_has_data:
         t.packet_has_data = False
+        t.last_received = now
         t.packets_to_acknowledge += 1
         if not t.any_data_received:          # 9260-5.1-08
             t.any_data_received = True
@@ -162,8 +163,7 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
         if t.user is not None:
             t.user.signal(WRITABLE)
     if advanced and t.send_queue.count == 0 and t.outstanding.count() == 0:
-        if t.user is not None and not t.detached:
-            t.user.notify(SN_SENDER_DRY_EVENT, t, (t.assoc_id,))
+        t.notify(SN_SENDER_DRY_EVENT, (t.assoc_id,))
         continue_shutdown(t, now)
     return 0
 

@@ -25,12 +25,13 @@ cdef class ReadyList:
 cdef class SctpUser:
     cdef public object owner                 # opaque to the core: the socket that is to be woken
     cdef readonly ReceiveQueue receive_queue
-    cdef public uint32_t event_mask          # bit k: notification type 0x8000 + k is subscribed
+    cdef public uint32_t event_mask          # bit k: later associations tell of type 0x8000 + k
     cdef public uint32_t ready               # Ready flags since they were last taken
-    cdef public bint one_to_many
+    cdef public bint one_to_many             # associations that peers set up are its own at once
+    cdef readonly uint32_t associations      # that it has and that have not ended
     cdef ReadyList ready_list
     cdef SctpUser next_ready
     cdef bint in_ready_list
 
     cdef void signal(self, uint32_t flags) noexcept
-    cdef int notify(self, int kind, object association, tuple fields) except -1   # queued if subscribed
+    cdef int queue_notification(self, int kind, object association, tuple fields) except -1

@@ -17,6 +17,8 @@ class SctpUser:
     event_mask: int
     ready: int
     one_to_many: bool
+    @property
+    def associations(self) -> int: ...
 
 class Ready(IntFlag):
     READABLE = 1

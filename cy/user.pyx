@@ -41,11 +41,8 @@ cdef class SctpUser:
                 self.ready_list.tail.next_ready = self
             self.ready_list.tail = self
 
-    cdef int notify(self, int kind, object association, tuple fields) except -1:
-        cdef Received *record
-        if not self.event_mask & (<uint32_t>1 << (kind & 31)):
-            return 0
-        record = self.receive_queue.push(0)
+    cdef int queue_notification(self, int kind, object association, tuple fields) except -1:
+        cdef Received *record = self.receive_queue.push(0)
         record.kind = <unsigned short>kind
         record.end = 1
         Py_INCREF(fields)
@@ -78,4 +75,4 @@ cdef class SctpUser:
         self.signal(flags)
 
     def push_notification(self, int kind, object association, tuple fields not None) -> None:
-        self.notify(kind, association, fields)
+        self.queue_notification(kind, association, fields)

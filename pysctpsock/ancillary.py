@@ -32,21 +32,46 @@ SENDV_TYPES = {  # infotype: the ancillary type
 
 @dataclass
 class SendInfo:
-    """How one message is to be sent."""
+    """How one message is to be sent, as far as the call says it."""
 
     stream: int = 0
     flags: int = 0
     ppid: int = 0
     context: int = 0
     timetolive: int = 0
+    assoc_id: int = 0
+    explicit: bool = False  # SNDRCV or SNDINFO said the above, so that no default applies
+    lifetime_given: bool = False  # by SNDRCV or PRINFO
+    policy_given: bool = False  # by PRINFO
     init: Any = None  # sctp_initmsg, for an association that the message creates
-    more_hosts: list[str] = field(default_factory=list)
+    more_hosts: list[str] = field(default_factory=list)  # of the peer that it begins one with
+
+    def check(self, length: int, has_address: bool) -> None:
+        """EINVAL for flags that are none or contradict the message."""
+        if self.flags & ~SEND_FLAGS:
+            raise error(errno.EINVAL, f"flags {self.flags:#x}")
+        if length and self.flags & c.SCTP_EOF:
+            raise error(errno.EINVAL, "SCTP_EOF goes without data")
+        if not length and not self.flags & (c.SCTP_EOF | c.SCTP_ABORT):
+            raise error(errno.EINVAL, "a message has at least one byte")
+        if self.flags & c.SCTP_ADDR_OVER and not has_address:
+            raise error(errno.EINVAL, "SCTP_ADDR_OVER wants an address")
+
+    def complete(self, parameters: Any) -> None:
+        """Put the defaults of the association, or of the endpoint, where the call left it open."""
+        if not self.explicit:
+            self.stream, self.ppid = parameters.default_stream, parameters.default_ppid
+            self.context = parameters.default_context
+            if not self.policy_given:
+                self.flags = parameters.default_flags
+        if not self.lifetime_given:
+            self.timetolive = parameters.default_timetolive
 
 
-def parse(items: Iterable[tuple[int, int, Any]], sock: Any) -> SendInfo:
-    """What ancillary data says of a message; what it leaves open comes from the socket's defaults.
+def parse(items: Iterable[tuple[int, int, Any]]) -> SendInfo:
+    """What ancillary data says of a message.
 
-    EINVAL for a wrong length, an unknown SCTP type, or flags that are none.  Other levels are ignored.
+    EINVAL for a wrong length, an unknown SCTP type or policy.  Other levels are ignored.
     """
     info = SendInfo()
     given: dict[int, Any] = {}
@@ -63,28 +88,23 @@ def parse(items: Iterable[tuple[int, int, Any]], sock: Any) -> SendInfo:
             info.more_hosts.append(_socket.inet_ntop(_socket.AF_INET6, data))
     if c.SCTP_INIT in given:
         info.init = structs.sctp_initmsg.unpack(given[c.SCTP_INIT])
-    if c.SCTP_SNDINFO in given:  # wins over SNDRCV
-        snd = structs.sctp_sndinfo.unpack(given[c.SCTP_SNDINFO])
-        info.stream, info.flags = snd.snd_sid, snd.snd_flags
-        info.ppid, info.context = snd.snd_ppid, snd.snd_context
-    elif c.SCTP_SNDRCV in given:
+    if c.SCTP_SNDRCV in given:
         old = structs.sctp_sndrcvinfo.unpack(given[c.SCTP_SNDRCV])
         info.stream, info.flags, info.ppid = old.sinfo_stream, old.sinfo_flags, old.sinfo_ppid
         info.context, info.timetolive = old.sinfo_context, old.sinfo_timetolive
-    else:
-        info.stream, info.ppid, info.context = sock.default_stream, sock.default_ppid, sock.default_context
-        if c.SCTP_PRINFO not in given:
-            info.flags = sock.default_flags
-    if c.SCTP_SNDRCV not in given and c.SCTP_PRINFO not in given:
-        info.timetolive = sock.default_timetolive
+        info.assoc_id, info.lifetime_given = old.sinfo_assoc_id, True
+    if c.SCTP_SNDINFO in given:  # wins over SNDRCV
+        snd = structs.sctp_sndinfo.unpack(given[c.SCTP_SNDINFO])
+        info.stream, info.flags, info.ppid = snd.snd_sid, snd.snd_flags, snd.snd_ppid
+        info.context, info.assoc_id = snd.snd_context, snd.snd_assoc_id
+    info.explicit = c.SCTP_SNDRCV in given or c.SCTP_SNDINFO in given
     if c.SCTP_PRINFO in given:
         pr = structs.sctp_prinfo.unpack(given[c.SCTP_PRINFO])
         if pr.pr_policy & ~c.SCTP_PR_SCTP_MASK:
             raise error(errno.EINVAL, f"partial reliability policy {pr.pr_policy:#x}")
         info.flags = info.flags & ~c.SCTP_PR_SCTP_MASK | pr.pr_policy
         info.timetolive = pr.pr_value if pr.pr_policy else 0
-    if info.flags & ~SEND_FLAGS:
-        raise error(errno.EINVAL, f"flags {info.flags:#x}")
+        info.policy_given = info.lifetime_given = True
     return info
 
 

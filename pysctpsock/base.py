@@ -6,7 +6,8 @@ needs no waiting is done in the compiled base class.  Each style (one_to_one, on
     open_associations() -> list              those of this socket that have not ended
     association_meant(assoc_id)              the association that an id means to this socket, or None
     take_error() -> int                      the errno that SO_ERROR shows
-    _send(...), _await_record(...)           the rules of sending and of waiting for a message (see sockbase)
+    _send(data, info, msg_flags, to) -> int  the rules of sending
+    _await_record(msg_flags) -> bool         those of waiting for a message (see sockbase)
 """
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from ._cy.sockbase import Readiness, SocketBase
 from ._cy.user import SctpUser
 from .address import from_core, is_wildcard, to_core
 from .driver import WaitList
-from .errors import error
+from .errors import end_of, error
 from .stack import Claim, Stack, stack
 
 Address = tuple[Any, ...]
@@ -39,8 +40,8 @@ OPT_INFO = frozenset((  # what sctp_opt_info() takes
     c.SCTP_AUTH_ACTIVE_KEY, c.SCTP_PEER_AUTH_CHUNKS, c.SCTP_LOCAL_AUTH_CHUNKS,
 ))
 INHERITED = (  # by a socket that accept() or sctp_peeloff() makes, beside its association's parameters
-    "linger", "reuse_address", "reuse_port", "recv_rcvinfo", "recv_nxtinfo", "mapped_v4", "disable_fragments",
-    "default_stream", "default_flags", "default_ppid", "default_context", "default_timetolive",
+    "linger", "reuse_address", "reuse_port", "recv_rcvinfo", "recv_nxtinfo", "_mapped_v4",
+    "disable_fragments",
 )
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -66,7 +67,6 @@ class SctpSocket(SocketBase):
     sibling: Callable[[], Any]  # makes an empty one-to-one socket of the public class
     _closed = True  # until made
     _timeout: float | None
-    peer: Address | None
 
     def __init__(self, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM,
                  proto: int = c.IPPROTO_SCTP) -> None:
@@ -94,17 +94,17 @@ class SctpSocket(SocketBase):
         self.linger = (0, 0)
         self.reuse_address = self.reuse_port = False
         self.recv_rcvinfo = self.recv_nxtinfo = False
-        self.mapped_v4 = True
+        self._mapped_v4 = True
         self.engine = stack.engine
         self.user = user
         self._readers, self._writers = WaitList(stack.driver), WaitList(stack.driver)
-        self.readiness = self.user.owner = Readiness(self.user, self._readers, self._writers)
+        user.one_to_many = self.one_to_many
+        self.readiness = user.owner = Readiness(self.user, self._readers, self._writers)
         self._closed = False
         stack.sockets.add(self)
 
     def _inherit(self, parent: SctpSocket, association: Any) -> None:
         """Become the socket of an association that was set up at another one; it has that one's options."""
-        self._set_up(parent._stack, parent._family, association.user)
         self.association = association
         self.parameters = association.parameters
         for name in INHERITED:
@@ -186,13 +186,17 @@ class SctpSocket(SocketBase):
         """Whether calls may wait."""
         return self._timeout != 0.0
 
+    def may_wait(self, flags: int = 0) -> bool:
+        """Whether a call with these MSG_ flags may wait."""
+        return self._timeout != 0.0 and not flags & c.MSG_DONTWAIT
+
     def _wait(self, waiters: WaitList, ready: Callable[[], object], flags: int = 0) -> None:
         """Let other greenlets run until ready() is true.
 
         BlockingIOError (EAGAIN) at once if the call may not wait, TimeoutError after the timeout, EBADF if
         the socket is closed meanwhile.
         """
-        if self._timeout == 0.0 or flags & c.MSG_DONTWAIT:
+        if not self.may_wait(flags):
             self.engine.poll()  # a program that only ever polls us must see progress too
             if not ready():
                 raise error(errno.EAGAIN)
@@ -214,15 +218,31 @@ class SctpSocket(SocketBase):
             return to_core(_socket.AF_INET, address)
         return to_core(self._family, address)
 
+    def core_addresses(self, addresses: Sequence[Any]) -> tuple[list[str], int]:
+        """(numeric hosts, port) of addresses that must have one port.  EINVAL for none or several ports."""
+        resolved = [self.core_address(address) for address in addresses]
+        if len({port for _, port in resolved}) != 1:
+            raise error(errno.EINVAL, "addresses of one port are wanted")
+        return [host for host, _ in resolved], resolved[0][1]
+
     def shown_address(self, host: str, port: int) -> Address:
         """The address tuple that this socket shows for a host of the core."""
         return from_core(self._family, host, port, self.mapped_v4)
 
-    def _source(self, association: Any) -> Address | None:
-        """Where a message or notification came from."""
-        if self.peer is None and association is not None:
-            self.peer = self.shown_address(association.peer_host, association.peer_port)
-        return self.peer
+    def _name_of(self, association: Any, path: int) -> Address:
+        """The peer's address, as this socket shows it."""
+        return self.shown_address(association.peer_host, association.peer_port)
+
+    @property
+    def mapped_v4(self) -> bool:
+        """SCTP_I_WANT_MAPPED_V4_ADDR."""
+        return self._mapped_v4
+
+    @mapped_v4.setter
+    def mapped_v4(self, wanted: bool) -> None:
+        self._mapped_v4 = wanted
+        for association in self.open_associations():
+            association.names = None
 
     def _ip_version(self, host: str) -> bool | None:
         """True: IPv6, False: IPv4, None: both, by the family and the host (a wildcard: "")."""
@@ -312,6 +332,45 @@ class SctpSocket(SocketBase):
         listener.close(self.engine.now())
         self.engine.pump()
 
+    # ------------------------------------------------------------------ connecting
+
+    def connect(self, address: Any) -> None:
+        raise NotImplementedError
+
+    def connect_ex(self, address: Any) -> int:
+        """As connect(), but gives the errno, 0 for success; EAGAIN after the timeout."""
+        try:
+            self.connect(address)
+        except _socket.gaierror:
+            raise
+        except TimeoutError as problem:
+            return problem.errno or errno.EAGAIN
+        except OSError as problem:
+            return problem.errno or errno.EINVAL
+        return 0
+
+    def _begin(self, hosts: list[str], port: int, init: Any = None) -> Any:
+        """Begin an association with the peer that has these addresses; `init` overrides SCTP_INITMSG."""
+        for host in hosts:
+            if port == 0 or is_wildcard(host) or is_multicast(host):
+                raise error(errno.EINVAL, f"{host} port {port} is no peer")
+        claim = self._bind_if_unbound()
+        ipv6 = ":" in hosts[0]
+        if claim.ipv6 is not None and claim.ipv6 != ipv6:
+            raise error(errno.ENETUNREACH, f"{hosts[0]} is of the other IP version")
+        parameters = self.parameters
+        if init is not None:
+            parameters = parameters.copy()
+            options.apply_initmsg(parameters, init)
+        udp_port = parameters.remote_udp_port or self._stack.configuration.udp_port
+        carrier = self._stack.carrier("connect", ipv6)
+        return self._stack.endpoint.connect(self.user, claim.host, claim.port, hosts, port, udp_port,
+                                            carrier.index, parameters, self.engine.now())
+
+    def _await_set_up(self, association: Any) -> None:
+        """Wait until the association is up or has failed."""
+        self._wait(self._writers, lambda: association.state not in SETTING_UP)
+
     # ------------------------------------------------------------------ sending
 
     def sendto(self, data: Any, *arguments: Any) -> int:
@@ -319,23 +378,31 @@ class SctpSocket(SocketBase):
         if not 1 <= len(arguments) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(arguments)} given)")
         flags = arguments[0] if len(arguments) == 2 else 0
-        return self._send(data, self.default_stream, self.default_ppid, self.default_flags,
-                          self.default_timetolive, self.default_context, flags, arguments[-1])
+        return self._send(data, ancillary.SendInfo(), flags, arguments[-1])
 
     def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[tuple[int, int, Any]] = (), flags: int = 0,
                 address: Any = None) -> int:
         """Send the buffers as one message, as ancillary data says (RFC 6458 section 5.3); its length."""
         data = b"".join(bytes(memoryview(buffer)) for buffer in buffers)
         self._check_sendable(data)
-        info = ancillary.parse(ancdata, self)
-        return self._send(data, info.stream, info.ppid, info.flags, info.timetolive, info.context, flags,
-                          address,
-                          info.init)
+        return self._send(data, ancillary.parse(ancdata), flags, address)
+
+    def _send_by_defaults(self, data: Any, msg_flags: int) -> int:
+        return self._send(data, ancillary.SendInfo(), msg_flags)
+
+    def _send_as(self, data: Any, to: Any, stream: int, ppid: int, flags: int, timetolive: int,
+                 context: int) -> int:
+        info = ancillary.SendInfo(stream, flags, ppid, context, timetolive, explicit=True,
+                                  lifetime_given=True)
+        return self._send(data, info, 0, to)
+
+    def _send(self, data: Any, info: ancillary.SendInfo, msg_flags: int = 0, to: Any = None) -> int:
+        raise NotImplementedError
 
     def _check_sendable(self, data: bytes) -> None:
         """What Linux looks at before ancillary data."""
         self._check_open()
-        if self._listener is not None:
+        if self._listener is not None and not self.one_to_many:
             raise error(errno.EPIPE, "a listening socket has no association")
         if len(data) > self.parameters.send_buffer:
             raise error(errno.EMSGSIZE, f"{len(data)} bytes are more than SO_SNDBUF")
@@ -355,22 +422,55 @@ class SctpSocket(SocketBase):
         return self.sendmsg(buffers, ancillary.sendv_items(info, infotype), flags,
                             addrs[0] if addrs else None)
 
-    def _submit(self, association: Any, data: bytes, stream: int, ppid: int, flags: int, timetolive: int,
-                context: int, msg_flags: int) -> None:
+    def _begin_by_sending(self, host: str, port: int, info: ancillary.SendInfo) -> Any:
+        """The same for a message to a peer that there is no association with."""
+        if info.flags & (c.SCTP_EOF | c.SCTP_ABORT):
+            raise error(errno.EINVAL, "no association to end")
+        streams = (info.init.sinit_num_ostreams if info.init is not None else 0) or (
+            self.parameters.outbound_streams)
+        stream = info.stream if info.explicit else self.parameters.default_stream
+        if stream >= streams:
+            raise error(errno.EINVAL, f"stream {stream} of {streams}")
+        return self._begin([host, *info.more_hosts], port, info.init)
+
+    def _end_by_sending(self, association: Any, data: bytes, flags: int) -> int:
+        """SCTP_EOF, or SCTP_ABORT with `data` as the reason (5.3.4): 0, as Linux has it."""
+        if flags & c.SCTP_EOF:
+            association.shutdown(self.engine.now())
+        else:
+            association.abort(data, self.engine.now())
+        self.engine.pump()
+        return 0
+
+    def _send_on(self, association: Any, data: bytes, info: ancillary.SendInfo, msg_flags: int) -> int:
         """Give the message to the association as soon as there is room."""
-        result = association.submit(data, stream, ppid, flags, timetolive, context, self.engine.now())
+        info.complete(association.parameters)
+        if info.stream >= association.outbound_streams:
+            raise error(errno.EINVAL, f"stream {info.stream} of {association.outbound_streams}")
+        if self.disable_fragments and len(data) > options.fragmentation_point(
+                association.snapshot()["paths"][0], association.parameters.max_segment):
+            raise error(errno.EMSGSIZE,
+                        f"{len(data)} bytes do not fit one packet, and fragmentation is disabled")
+
+        def submit() -> int:
+            result: int = association.submit(data, info.stream, info.ppid, info.flags, info.timetolive,
+                                             info.context, self.engine.now())
+            return result
+
+        result = submit()
 
         def settled() -> bool:
             nonlocal result
             if result == errno.EAGAIN:
-                result = association.submit(data, stream, ppid, flags, timetolive, context, self.engine.now())
-            return bool(result != errno.EAGAIN)
+                result = submit()
+            return result != errno.EAGAIN
 
         if result == errno.EAGAIN:
             self._wait(self._writers, settled, msg_flags)
         if result:
-            raise error(self.take_error() or result)
+            raise end_of(association, self.take_error() or result)
         self.engine.pump()
+        return len(data)
 
     # ------------------------------------------------------------------ receiving
 
@@ -388,8 +488,14 @@ class SctpSocket(SocketBase):
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
         """As recv_into(), with the peer's address."""
-        count = self.recv_into(buffer, nbytes, flags)
-        return count, self._source(self.association) if count else None
+        view = memoryview(buffer).cast("B")
+        if nbytes < 0:
+            raise ValueError("negative buffersize in recvfrom_into")
+        if nbytes > len(view):
+            raise ValueError("nbytes is greater than the length of the buffer")
+        data, source = self.recvfrom(nbytes or len(view), flags)
+        view[:len(data)] = data
+        return len(data), source
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0,
                 flags: int = 0) -> tuple[bytes, list[ancillary.Item], int, Address | None]:
@@ -455,7 +561,7 @@ class SctpSocket(SocketBase):
                 items.append((c.SCTP_NXTINFO, ancillary.nxtinfo(following, association.assoc_id)))
         if self.recv_rcvinfo:
             items.append((c.SCTP_RCVINFO, ancillary.rcvinfo(fields, association)))
-        if self.user.event_mask & 1:
+        if (self.user.event_mask | association.event_mask) & 1:
             items.append((c.SCTP_SNDRCV, ancillary.sndrcvinfo(fields, association)))
         return items
 
@@ -558,6 +664,11 @@ def check_kind(family: int, type: int) -> None:
         raise error(errno.EPROTONOSUPPORT, "SCTP has SOCK_STREAM and SOCK_SEQPACKET")
     if type not in (_socket.SOCK_STREAM, _socket.SOCK_SEQPACKET):
         raise error(errno.ESOCKTNOSUPPORT, f"socket type {type}")
+
+
+def as_bytes(data: Any) -> bytes:
+    """The bytes of a buffer."""
+    return data if type(data) is bytes else bytes(memoryview(data))
 
 
 def is_multicast(host: str) -> bool:

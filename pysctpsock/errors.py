@@ -1,17 +1,18 @@
 """From an errno to the OSError that the `socket` module would raise, with a text in SCTP's terms."""
-import errno as _errno
+import errno
 import os
+from typing import Any
 
 # Where the system's text would puzzle: what it means on an SCTP socket (RFC 6458; Linux's errnos).
 MEANINGS = {
-    _errno.EPIPE: "no association to send on",
-    _errno.ESHUTDOWN: "the association is shutting down: nothing more can be sent",
-    _errno.ENOTCONN: "no association",
-    _errno.EISCONN: "the socket has, or had, its association",
-    _errno.EALREADY: "the association is being set up",
-    _errno.ECONNREFUSED: "the peer refused the association",
-    _errno.ECONNRESET: "the peer aborted the association",
-    _errno.ECONNABORTED: "the association was aborted on this side",
+    errno.EPIPE: "no association to send on",
+    errno.ESHUTDOWN: "the association is shutting down: nothing more can be sent",
+    errno.ENOTCONN: "no association",
+    errno.EISCONN: "the socket has, or had, its association",
+    errno.EALREADY: "the association is being set up",
+    errno.ECONNREFUSED: "the peer refused the association",
+    errno.ECONNRESET: "the peer aborted the association",
+    errno.ECONNABORTED: "the association was aborted on this side",
 }
 
 
@@ -22,3 +23,22 @@ def error(number: int, text: str = "") -> OSError:
     """
     text = text or MEANINGS.get(number, "")
     return OSError(number, os.strerror(number) + (f": {text}" if text else ""))
+
+
+def end_of(association: Any, number: int) -> OSError:
+    """The same for a call that met the end of an association.
+
+    When an ABORT ended it, the exception says why: `cause_code` (RFC 9260 section 3.3.10) and `cause_info`,
+    the ABORT's error causes as bytes.
+    """
+    problem = error(number)
+    if association is not None and association.ended:
+        problem.__dict__.update(cause_code=association.cause_code, cause_info=association.cause_data)
+    return problem
+
+
+def connecting(association: Any) -> OSError:
+    """EINPROGRESS, with the association's id as `assoc_id`."""
+    problem = error(errno.EINPROGRESS)
+    problem.__dict__.update(assoc_id=association.assoc_id)
+    return problem

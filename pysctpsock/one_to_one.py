@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import errno
 import socket as _socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import ancillary, options
+from . import ancillary
 from . import constants as c
-from .address import is_wildcard
-from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, is_multicast, locked
-from .errors import error
+from ._cy.user import SctpUser
+from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, as_bytes, locked
+from .errors import connecting, end_of, error
 from .stack import Stack
 
 
@@ -23,6 +23,7 @@ class OneToOneSocket(SctpSocket):
 
     def _set_up(self, stack: Stack, family: int, user: Any) -> None:
         super()._set_up(stack, family, user)
+        self._peeled = False  # made by sctp_peeloff()
         self._error_taken = False
         self._read_ended = False  # SHUT_RD, or the association was gone before it was accepted
 
@@ -43,9 +44,7 @@ class OneToOneSocket(SctpSocket):
         association = self.association
         if association is None or not association.announced:
             raise error(errno.ENOTCONN)
-        peer = self._source(association)
-        assert peer is not None
-        return peer
+        return self._source(association)
 
     # ------------------------------------------------------------------ listening
 
@@ -56,13 +55,16 @@ class OneToOneSocket(SctpSocket):
         another socket listens at the port.
         """
         self._check_open()
-        if self.association is not None and (self.association.announced or not self.association.ended):
+        if self._peeled or (
+                self.association is not None and (self.association.announced or not self.association.ended)):
             raise error(errno.EINVAL, "the socket is connected")
         self._set_backlog(backlog)
 
     def accept(self) -> tuple[OneToOneSocket, Address]:
         """(a socket with the next association, its peer's address).  EINVAL if the socket does not listen."""
         self._check_open()
+        if self._peeled:
+            raise error(errno.EOPNOTSUPP, "a socket that was peeled off has its association")
         if self._listener is None:
             raise error(errno.EINVAL, "the socket does not listen")
         while not (association := self._listener.accept()):
@@ -75,10 +77,19 @@ class OneToOneSocket(SctpSocket):
 
     def _adopt(self, listener: OneToOneSocket, association: Any) -> None:
         """Become the socket of an association that was set up at a listening one."""
+        self._set_up(listener._stack, listener._family, association.user)
         self._inherit(listener, association)
         if association.ended:  # before it was accepted: what arrived can be read, then the stream ends
             self._error_taken = self._read_ended = True
-        self._source(association)
+
+    def _peel(self, parent: SctpSocket, association: Any) -> None:
+        """Become the socket of an association of a one-to-many socket, with what has arrived for it."""
+        self._set_up(parent._stack, parent._family, SctpUser(parent._stack.endpoint.ready_list))
+        self.user.event_mask = parent.user.event_mask
+        parent._hand_over(association, self.user)
+        self._inherit(parent, association)
+        self._peeled = True
+        self._type = _socket.SOCK_SEQPACKET
 
     # ------------------------------------------------------------------ connecting
 
@@ -89,54 +100,49 @@ class OneToOneSocket(SctpSocket):
         ECONNREFUSED, ETIMEDOUT, after which connecting may be tried again.
         """
         self._check_open()
-        association = self._associate(*self.core_address(address))
-        if self._timeout == 0.0:
-            raise error(errno.EINPROGRESS)
-        self._wait(self._writers, lambda: association.state not in SETTING_UP)
-        if not association.announced:
-            raise error(self.take_error() or errno.ECONNABORTED)
+        host, port = self.core_address(address)
+        self._connect([host], port)
 
-    def connect_ex(self, address: Any) -> int:
-        """As connect(), but gives the errno, 0 for success; EAGAIN after the timeout."""
-        try:
-            self.connect(address)
-        except _socket.gaierror:
-            raise
-        except TimeoutError as problem:
-            return problem.errno or errno.EAGAIN
-        except OSError as problem:
-            return problem.errno or errno.EINVAL
-        return 0
+    def _connect(self, hosts: list[str], port: int) -> Any:
+        association = self._associate(lambda: self._begin(hosts, port))
+        self.engine.pump()
+        if self._timeout == 0.0:
+            raise connecting(association)
+        self._await_set_up(association)
+        if not association.announced:
+            raise self._failure(self.take_error() or errno.ECONNABORTED)
+        return association
 
     @locked
-    def _associate(self, host: str, port: int, init: Any = None) -> Any:
-        """Begin an association and give it; `init` overrides SCTP_INITMSG for it."""
+    def _associate(self, begin: Callable[[], Any]) -> Any:
+        """Have the association that begin() gives.  EISCONN, EALREADY: there is one."""
         association = self.association
         if association is not None and association.state in SETTING_UP and self._timeout == 0.0:
             self.engine.poll()
-        if self._listener is not None or (association is not None and association.announced):
+        if self._peeled or self._listener is not None or (association is not None and association.announced):
             raise error(errno.EISCONN)
         if association is not None and not association.ended:
             raise error(errno.EALREADY)
-        if port == 0 or is_wildcard(host) or is_multicast(host):
-            raise error(errno.EINVAL, f"{host} port {port} is no peer")
-        claim = self._bind_if_unbound()
-        ipv6 = ":" in host
-        if claim.ipv6 is not None and claim.ipv6 != ipv6:
-            raise error(errno.ENETUNREACH, f"{host} is of the other IP version")
-        parameters = self.parameters
-        if init is not None:
-            parameters = parameters.copy()
-            options.apply_initmsg(parameters, init)
-        udp_port = parameters.remote_udp_port or self._stack.configuration.udp_port
-        carrier = self._stack.carrier("connect", ipv6)
-        self.peer = None
+        self.association = begin()
         self._error_taken = False
-        self.association = association = self._stack.endpoint.connect(
-            self.user, claim.host, claim.port, host, port, udp_port, carrier.index, parameters,
-            self.engine.now())
-        self.engine.pump()
-        return association
+        return self.association
+
+    def sctp_connectx(self, addrs: Sequence[Address]) -> int:
+        """Connect to a peer that has these addresses (section 9.9), all with one port; the association's id.
+
+        Errors: as connect().  EINVAL for no address or different ports.
+        """
+        self._check_open()
+        return int(self._connect(*self.core_addresses(addrs)).assoc_id)
+
+    def sctp_peeloff(self, assoc_id: int) -> Any:
+        """A socket for one association of a one-to-many socket (section 9.2).  EINVAL on this kind."""
+        self._check_open()
+        raise error(errno.EINVAL, "a socket with one association has nothing to peel off")
+
+    def sctp_peeloff_flags(self, assoc_id: int, flags: int) -> Any:
+        """As sctp_peeloff()."""
+        return self.sctp_peeloff(assoc_id)
 
     def take_error(self) -> int:
         """The errno that ended the association, told once (SO_ERROR); 0 if there is none."""
@@ -146,69 +152,38 @@ class OneToOneSocket(SctpSocket):
         self._error_taken = True
         return int(association.error)
 
-    def sctp_connectx(self, addrs: Sequence[Address]) -> int:
-        """Connect to a peer that has these addresses (section 9.9); the association's id.
-
-        All have one port: EINVAL.  The first is used, until associations are multi-homed.
-        """
-        self._check_open()
-        if not addrs or len({address[1] for address in addrs}) != 1:
-            raise error(errno.EINVAL, "sctp_connectx: addresses of one port")
-        self.connect(addrs[0])
-        assert self.association is not None
-        return self.association.assoc_id
-
-    def sctp_peeloff(self, assoc_id: int) -> Any:
-        """A socket for one association of a one-to-many socket (section 9.2).  EINVAL on this kind."""
-        self._check_open()
-        raise error(errno.EINVAL, "a one-to-one socket has nothing to peel off")
-
-    def sctp_peeloff_flags(self, assoc_id: int, flags: int) -> Any:
-        """As sctp_peeloff()."""
-        return self.sctp_peeloff(assoc_id)
+    def _failure(self, number: int) -> OSError:
+        """The exception of a call that met the end of the association, with what the ABORT said."""
+        return end_of(self.association, number)
 
     # ------------------------------------------------------------------ sending
 
-    def _send(self, data: Any, stream: int, ppid: int, flags: int, timetolive: int, context: int,
-              msg_flags: int = 0,
-              to: Any = None, init: Any = None) -> int:
+    def _send(self, data: Any, info: ancillary.SendInfo, msg_flags: int = 0, to: Any = None) -> int:
         """Send one message by all rules, in the order in which Linux applies them."""
-        if type(data) is not bytes:
-            data = bytes(memoryview(data))
+        data = as_bytes(data)
         self._check_sendable(data)
-        if flags & ~ancillary.SEND_FLAGS:
-            raise error(errno.EINVAL, f"flags {flags:#x}")
-        if flags & (c.SCTP_EOF | c.SCTP_ABORT):
+        if info.flags & (c.SCTP_EOF | c.SCTP_ABORT) and not self._peeled:
             raise error(errno.EINVAL, "SCTP_EOF and SCTP_ABORT are for one-to-many sockets")
-        if not data:
-            raise error(errno.EINVAL, "a message has at least one byte")
-        if to is None and flags & c.SCTP_ADDR_OVER:
-            raise error(errno.EINVAL, "SCTP_ADDR_OVER wants an address")
-        created = to is not None and self._connect_by_sending(to, stream, init)
+        info.check(len(data), to is not None)
+        if self._peeled:
+            to = None  # there is one peer, whatever the address
+        begun = to is not None and self._connect_by_sending(to, info)
         association = self.association
         if association is None or association.ended or (to is None and association.state in SETTING_UP):
-            raise error(self.take_error() or errno.EPIPE)
-        if stream >= association.outbound_streams:
-            raise error(errno.EINVAL, f"stream {stream} of {association.outbound_streams}")
-        if self.disable_fragments and len(data) > options.fragmentation_point(
-                association.snapshot()["paths"][0], association.parameters.max_segment):
-            raise error(errno.EMSGSIZE,
-                        f"{len(data)} bytes do not fit one packet, and fragmentation is disabled")
-        self._submit(association, data, stream, ppid, flags, timetolive, context, msg_flags)
-        if created and self._timeout != 0.0 and not msg_flags & c.MSG_DONTWAIT:
-            self._wait(self._writers,
-                       lambda: association.state not in SETTING_UP)  # whatever comes of it, as Linux
-        return len(data)
+            raise self._failure(self.take_error() or errno.EPIPE)
+        if info.flags & (c.SCTP_EOF | c.SCTP_ABORT):
+            return self._end_by_sending(association, data, info.flags)
+        length = self._send_on(association, data, info, msg_flags)
+        if begun and self.may_wait(msg_flags):
+            self._await_set_up(association)  # whatever comes of it, as Linux
+        return length
 
-    def _connect_by_sending(self, to: Any, stream: int, init: Any) -> bool:
+    def _connect_by_sending(self, to: Any, info: ancillary.SendInfo) -> bool:
         """sendto() with an address: True if it has begun an association; EADDRNOTAVAIL: another peer's."""
         host, port = self.core_address(to)
         association = self.association
         if association is None or (association.ended and not association.announced):
-            streams = (init.sinit_num_ostreams if init is not None else 0) or self.parameters.outbound_streams
-            if stream >= streams:
-                raise error(errno.EINVAL, f"stream {stream} of {streams}")
-            self._associate(host, port, init)
+            self._associate(lambda: self._begin_by_sending(host, port, info))
             return True
         if not association.ended and (host, port) not in self._peers(association):
             raise error(errno.EADDRNOTAVAIL, f"{host} port {port} is not the peer")
@@ -233,7 +208,7 @@ class OneToOneSocket(SctpSocket):
             return True
         number = self.take_error()
         if number:
-            raise error(number)
+            raise self._failure(number)
         if not self._read_ended and (self.association is None or not self.association.peer_shutdown):
             raise error(errno.ENOTCONN)
         if self.association is not None and not self.association.ended:

@@ -32,9 +32,9 @@ def targets(sock: Any, ids: str, assoc_id: int, setting: bool) -> list[Target]:
     endpoint = Target(sock, None, sock.parameters)
     if not ids:
         existing = [_of(sock, association) for association in sock.open_associations()]
-        if sock.one_to_many:
-            return [endpoint, *existing] if setting else [endpoint]
-        return existing or [endpoint]
+        if setting:
+            return [endpoint, *existing]
+        return [endpoint] if sock.one_to_many or not existing else existing
     association = sock.association_meant(assoc_id)
     if association is not None:
         return [_of(sock, association)]

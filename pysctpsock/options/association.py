@@ -17,6 +17,8 @@ LEAST_PACKET = 512  # bytes that any path takes
 CHUNK_HEADERS = 12 + 16  # common header, DATA chunk header
 GREATEST_CHUNK = 65532 - 16  # bytes of a message in the greatest DATA chunk
 
+LONGEST_AUTOCLOSE = 0x7FFFFFFF  # seconds
+
 
 def initmsg_get(target: Target, request: Any) -> Any:
     p = target.sock.parameters
@@ -80,7 +82,7 @@ def ids_get(target: Target, request: Any) -> Any:
 
 
 def one_to_many_only(sock: Any) -> None:
-    if not sock.one_to_many:
+    if sock.type == _socket.SOCK_STREAM:  # those peeled off have it
         raise error(errno.EOPNOTSUPP, "only one-to-many sockets have this option")
 
 
@@ -138,6 +140,15 @@ def adaptation_set(target: Target, value: Any) -> None:
     target.sock.parameters.adaptation_indication = value.ssb_adaptation_ind
 
 
+def autoclose_get(target: Target, request: Any) -> int:
+    return int(target.parameters.autoclose // (1000 * MS))
+
+
+def autoclose_set(target: Target, value: int) -> None:
+    """Seconds; only later associations have it, so it is always the endpoint's."""
+    target.sock.parameters.autoclose = min(value & 0xFFFFFFFF, LONGEST_AUTOCLOSE) * 1000 * MS
+
+
 OPTIONS = [
     parameters(
         "SCTP_RTOINFO", structs.sctp_rtoinfo, "B",
@@ -157,6 +168,9 @@ OPTIONS = [
                  "Max.Init.Retransmits and the longest T1 (ms); 0 leaves one as it is."),
     Option("SCTP_NODELAY", None, "", *both("nodelay"), rfc="8.1.5",
            about="Small messages go at once, without waiting for acknowledgements of others (Nagle's rule)."),
+    Option("SCTP_AUTOCLOSE", None, "", autoclose_get, autoclose_set, rfc="8.1.8", exact_int=True,
+           before=one_to_many_only, errors=("EOPNOTSUPP: a one-to-one socket",),
+           about="Seconds without data after which later associations end gracefully; 0: never."),
     Option("SCTP_ADAPTATION_LAYER", structs.sctp_setadaptation, "", adaptation_get, adaptation_set,
            rfc="8.1.10", about="The number that later associations announce to the peer."),
     Option("SCTP_MAXSEG", structs.sctp_assoc_value, "B", maxseg_get, maxseg_set, rfc="8.1.16", older=AS_INT,

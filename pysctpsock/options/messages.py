@@ -16,14 +16,14 @@ EVENT_MASK_BITS = 14
 
 
 def events_get(target: Target, request: Any) -> Any:
-    mask = target.sock.user.event_mask
+    mask = subscriber(target).event_mask
     return structs.sctp_event_subscribe(*(mask >> bit & 1 for bit in range(EVENT_MASK_BITS)))
 
 
 def events_set(target: Target, value: Any) -> None:
     """The bytes given, maybe only the first of them, switch their events (6.2.1)."""
     wanted = bytes(value)[:value.given]
-    mask = target.sock.user.event_mask
+    mask = subscriber(target).event_mask
     for bit, on in enumerate(wanted):
         mask = mask | 1 << bit if on else mask & ~(1 << bit)
     subscribe(target, mask)
@@ -31,11 +31,11 @@ def events_set(target: Target, value: Any) -> None:
 
 def event_get(target: Target, request: Any) -> Any:
     return structs.sctp_event(request.se_assoc_id, request.se_type,
-                              target.sock.user.event_mask >> event_bit(request) & 1)
+                              subscriber(target).event_mask >> event_bit(request) & 1)
 
 
 def event_set(target: Target, value: Any) -> None:
-    bit, mask = event_bit(value), target.sock.user.event_mask
+    bit, mask = event_bit(value), subscriber(target).event_mask
     subscribe(target, mask | 1 << bit if value.se_on else mask & ~(1 << bit))
 
 
@@ -45,45 +45,50 @@ def event_bit(value: Any) -> int:
     return int(value.se_type) - c.SCTP_SN_TYPE_BASE
 
 
+def subscriber(target: Target) -> Any:
+    """Who has the mask: the association, or the socket for later ones."""
+    return target.sock.user if target.association is None else target.association
+
+
 def subscribe(target: Target, mask: int) -> None:
     """Put a new mask in force; a sender that is dry already is told at once (6.1.9)."""
-    user = target.sock.user
+    holder = subscriber(target)
     dry = 1 << (c.SCTP_SENDER_DRY_EVENT - c.SCTP_SN_TYPE_BASE)
-    newly_dry = mask & dry and not user.event_mask & dry
-    user.event_mask = mask
+    newly_dry = mask & dry and not holder.event_mask & dry
+    holder.event_mask = mask
     if newly_dry and target.association is not None:
-        target.sock.report_if_dry()
+        target.sock.report_if_dry(target.association)
 
 
 def default_send_param_get(target: Target, request: Any) -> Any:
-    s = target.sock
+    p = target.parameters
     return structs.sctp_sndrcvinfo(
-        sinfo_stream=s.default_stream, sinfo_flags=s.default_flags, sinfo_ppid=s.default_ppid,
-        sinfo_context=s.default_context, sinfo_timetolive=s.default_timetolive,
+        sinfo_stream=p.default_stream, sinfo_flags=p.default_flags, sinfo_ppid=p.default_ppid,
+        sinfo_context=p.default_context, sinfo_timetolive=p.default_timetolive,
         sinfo_assoc_id=request.sinfo_assoc_id)
 
 
 def default_send_param_set(target: Target, value: Any) -> None:
-    set_send_defaults(target.sock, value.sinfo_stream, value.sinfo_flags, value.sinfo_ppid,
+    set_send_defaults(target.parameters, value.sinfo_stream, value.sinfo_flags, value.sinfo_ppid,
                       value.sinfo_context)
-    target.sock.default_timetolive = value.sinfo_timetolive
+    target.parameters.default_timetolive = value.sinfo_timetolive
 
 
 def default_sndinfo_get(target: Target, request: Any) -> Any:
-    s = target.sock
-    return structs.sctp_sndinfo(s.default_stream, s.default_flags, s.default_ppid, s.default_context,
+    p = target.parameters
+    return structs.sctp_sndinfo(p.default_stream, p.default_flags, p.default_ppid, p.default_context,
                                 request.snd_assoc_id)
 
 
 def default_sndinfo_set(target: Target, value: Any) -> None:
-    set_send_defaults(target.sock, value.snd_sid, value.snd_flags, value.snd_ppid, value.snd_context)
+    set_send_defaults(target.parameters, value.snd_sid, value.snd_flags, value.snd_ppid, value.snd_context)
 
 
-def set_send_defaults(sock: Any, stream: int, flags: int, ppid: int, context: int) -> None:
+def set_send_defaults(parameters: Any, stream: int, flags: int, ppid: int, context: int) -> None:
     if flags & ~(c.SCTP_UNORDERED | c.SCTP_ADDR_OVER | c.SCTP_ABORT | c.SCTP_EOF):
         raise error(errno.EINVAL, f"flags {flags:#x} cannot be a default")
-    sock.default_stream, sock.default_flags = stream, flags
-    sock.default_ppid, sock.default_context = ppid, context
+    parameters.default_stream, parameters.default_flags = stream, flags
+    parameters.default_ppid, parameters.default_context = ppid, context
 
 
 # ------------------------------------------------------------------ what comes with received messages

@@ -133,7 +133,7 @@ def paddrparams_set(target: Target, value: Any) -> None:
         p.sack_frequency = 1
     p.path_max_retrans = value.spp_pathmaxrxt or p.path_max_retrans
     if target.association is not None and (flags & c.SPP_HB or value.spp_pathmaxrxt):
-        target.sock.heartbeats_changed()
+        target.sock.heartbeats_changed(target.association)
 
 
 def udpencaps_get(target: Target, request: Any) -> Any:

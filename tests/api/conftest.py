@@ -6,7 +6,7 @@ import pytest
 
 import pysctpsock
 from pysctpsock import socket
-from pysctpsock.socket import AF_INET, AF_INET6, IPPROTO_SCTP, SOCK_STREAM
+from pysctpsock.socket import AF_INET, AF_INET6, IPPROTO_SCTP, SOCK_SEQPACKET, SOCK_STREAM
 
 LOOPBACK = {AF_INET: "127.0.0.1", AF_INET6: "::1"}
 
@@ -20,16 +20,38 @@ def free_udp_port():
 pysctpsock.configure(udp_port=free_udp_port())
 
 
+def subscribe(sock, *events):
+    """Switch notification types on, for the socket and all its associations (SCTP_EVENTS)."""
+    subscribed = socket.sctp_event_subscribe()
+    for event in events:
+        setattr(subscribed, subscribed._fields_[event - socket.SCTP_DATA_IO_EVENT][0], 1)
+    sock.setsockopt(IPPROTO_SCTP, socket.SCTP_EVENTS, subscribed)
+
+
 class Sockets:
     """Makes sockets and closes them at the end of the test."""
 
     def __init__(self, family):
         self.family, self.host, self.opened = family, LOOPBACK[family], []
 
-    def new(self, timeout=5):
-        sock = socket.socket(self.family, SOCK_STREAM, IPPROTO_SCTP)
+    def new(self, timeout=5, type=SOCK_STREAM):
+        sock = socket.socket(self.family, type, IPPROTO_SCTP)
+        return self.keep(sock, timeout)
+
+    def keep(self, sock, timeout=5):
+        """Close it with the others."""
         sock.settimeout(timeout)
         self.opened.append(sock)
+        return sock
+
+    def many(self, *events, listening=True, bound=True):
+        """A one-to-many socket, subscribed to event types and to what comes with messages."""
+        sock = self.new(type=SOCK_SEQPACKET)
+        subscribe(sock, socket.SCTP_DATA_IO_EVENT, *events)
+        if bound:
+            sock.bind((self.host, 0))
+        if listening:
+            sock.listen(5)
         return sock
 
     def listener(self, backlog=5, **options):
@@ -49,9 +71,7 @@ class Sockets:
 
     def accept(self, listener):
         sock, _ = listener.accept()
-        sock.settimeout(5)
-        self.opened.append(sock)
-        return sock
+        return self.keep(sock)
 
     def pair(self, **options):
         """(client, server), connected; the options are both's."""

@@ -369,3 +369,16 @@ def test_ended_associations_are_freed(leave):
     before = living_associations()
     leave(pair())
     assert living_associations() == before
+
+
+def test_autoclose():
+    """RFC 6458 section 8.1.8: idle for the time, then a graceful end; DATA either way puts it off."""
+    p = pair(parameters=parameters(autoclose=5 * SECOND), server_parameters=parameters())
+    for side in (p.client, p.server) * 2:
+        p.run_for(3 * SECOND)
+        side.send(b"still here")
+    p.run_for(4 * SECOND)
+    assert p.states == ("ESTABLISHED", "ESTABLISHED")
+    p.run_for(2 * SECOND)
+    assert p.client.ended and p.server.ended
+    p.assert_gone()

@@ -104,6 +104,39 @@ def test_an_emptied_queue_is_small():
     assert queue.snapshot()["capacity"] == 1024          # a moderate ring is kept
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_hand_over(seed):
+    """sctp_peeloff: the records of one association move, in order; the others stay, in order."""
+    rng = random.Random(seed)
+    mine, other = Owner(), Owner()
+    before = references(mine), references(other)
+    source, target = ReceiveQueue(), ReceiveQueue()
+    for _ in range(rng.randrange(20)):                   # anywhere in the ring
+        source.push_record(b"gone", None, 0)
+        source.pop()
+    target.push_record(b"before", None, 0)
+    records = [(bytes([n]) * rng.randrange(1, 9), rng.choice([mine, other])) for n in range(100)]
+    for data, owner in records:
+        source.push_record(data, owner, 0)
+    source.read(1)                                       # half read
+    half = records[0][0][1:]
+    source.hand_over(mine, target)
+    for queue, owner, first in ((source, other, []), (target, mine, [b"before"])):
+        wanted = first + [data for data, whose in records if whose is owner]
+        lengths = sum(map(len, wanted)) - (records[0][1] is owner)
+        assert (len(queue), queue.bytes_queued) == (len(wanted), lengths), f"seed {seed}"
+        got = []
+        while len(queue):
+            got.append(queue.read(100))
+        if records[0][1] is owner and len(records[0][0]) > 1:
+            wanted[len(first)] = half
+        elif records[0][1] is owner:
+            wanted.pop(len(first))
+        assert got == wanted, f"seed {seed}"
+    del records, owner
+    assert (references(mine), references(other)) == before
+
+
 @pytest.mark.parametrize("end", ["pop", "discard", "del"])
 def test_references_are_released(end):
     owner, data = Owner(), b"some data " * 10

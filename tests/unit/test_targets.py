@@ -48,8 +48,9 @@ def test_one_to_many(ids, assoc_id, set_, get):
 @pytest.mark.parametrize("setting", [True, False])
 def test_one_to_one_ignores_the_id(assoc_id, setting):
     """Case 151: connected, each id is its association; before, the endpoint where the class admits that."""
-    for ids in ("A", "B", "C", "D", ""):
+    for ids in ("A", "B", "C", "D"):
         assert meant(sock(False, 5), ids, assoc_id, setting) == [5]
+    assert meant(sock(False, 5), "", 0, setting) == ([*ENDPOINT, 5] if setting else [5])
     for ids in ("A", "B", ""):
         assert meant(sock(False), ids, assoc_id, setting) == ENDPOINT
     with raises(errno.EINVAL):
