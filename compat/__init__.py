@@ -1,1 +1,2 @@
-"""Drop-in replacements for other SCTP interfaces: lksctp's C names; pysctp's module is not here yet."""
+"""Other SCTP interfaces, and TCP's: lksctp's C names, pysctp's module, streams of programs that nobody
+edits."""
