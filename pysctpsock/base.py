@@ -40,7 +40,7 @@ OPT_INFO = frozenset((  # what sctp_opt_info() takes
     c.SCTP_AUTH_ACTIVE_KEY, c.SCTP_PEER_AUTH_CHUNKS, c.SCTP_LOCAL_AUTH_CHUNKS,
 ))
 INHERITED = (  # by a socket that accept() or sctp_peeloff() makes, beside its association's parameters
-    "linger", "reuse_address", "reuse_port", "recv_rcvinfo", "recv_nxtinfo", "_mapped_v4",
+    "linger", "reuse_address", "reuse_port", "v6only", "recv_rcvinfo", "recv_nxtinfo", "_mapped_v4",
     "disable_fragments",
 )
 
@@ -92,7 +92,7 @@ class SctpSocket(SocketBase):
         self.buffer_sizes: dict[str, int] = {}  # as SO_RCVBUF and SO_SNDBUF show them
         self.switches: dict[str, int] = {}  # options that are only kept
         self.linger = (0, 0)
-        self.reuse_address = self.reuse_port = False
+        self.reuse_address = self.reuse_port = self.v6only = False
         self.recv_rcvinfo = self.recv_nxtinfo = False
         self._mapped_v4 = True
         self.engine = stack.engine
@@ -249,7 +249,7 @@ class SctpSocket(SocketBase):
         if self._family == _socket.AF_INET:
             return False
         if is_wildcard(host):
-            return None
+            return True if self.v6only else None
         return ":" in host
 
     def bind(self, address: Any) -> None:

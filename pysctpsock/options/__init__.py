@@ -14,7 +14,7 @@ from typing import Any
 from .. import constants as c
 from ..errors import error
 from ..targets import Target, targets
-from . import association, calls, extensions, messages, paths, socket_level
+from . import association, calls, extensions, ip_level, messages, paths, socket_level
 from .arguments import buffer_to_fill, c_number, value_to_set
 from .association import apply_initmsg
 from .paths import fragmentation_point
@@ -25,8 +25,11 @@ __all__ = ["TABLE", "Option", "Target", "apply_initmsg", "buffer_to_fill", "byte
 
 TABLE: dict[tuple[int, int], Option] = {
     (option.level, option.number): option
-    for module in (association, paths, messages, extensions, calls, socket_level) for option in module.OPTIONS
+    for module in (association, paths, messages, extensions, calls, socket_level, ip_level)
+    for option in module.OPTIONS
 }
+
+KNOWN_LEVELS = (c.SOL_SCTP, _socket.SOL_SOCKET, _socket.IPPROTO_IP)  # to an IPv4 socket
 
 
 def find(level: int, number: int) -> Option | None:
@@ -36,7 +39,7 @@ def find(level: int, number: int) -> Option | None:
 
 def set_option(sock: Any, level: int, number: int, value: bytes | int) -> None:
     """setsockopt: OSError with Linux's errno where it does not fit."""
-    option = find(level, number)
+    option = _option_of(sock, level, number)
     if option is None or option.set is None:
         raise error(errno.ENOPROTOOPT, _name(option, level, number))
     for check in (option.before, option.before_set):
@@ -49,10 +52,10 @@ def set_option(sock: Any, level: int, number: int, value: bytes | int) -> None:
 
 def get_option(sock: Any, level: int, number: int, buffer: bytes) -> bytes:
     """getsockopt with a buffer that is also input; what comes back is cut to the option's true size."""
-    option = find(level, number)
+    option = _option_of(sock, level, number)
     if option is None:
-        known_level = level in (c.SOL_SCTP, _socket.SOL_SOCKET)
-        raise error(errno.ENOPROTOOPT if known_level else errno.EOPNOTSUPP, _name(option, level, number))
+        known = level in KNOWN_LEVELS or sock.family == _socket.AF_INET6
+        raise error(errno.ENOPROTOOPT if known else errno.EOPNOTSUPP, _name(option, level, number))
     if option.get is None:
         raise error(option.without_get, f"{option.name} can only be set")
     if option.before is not None:
@@ -60,6 +63,13 @@ def get_option(sock: Any, level: int, number: int, buffer: bytes) -> bytes:
     request = option.request(buffer)
     target = _targets(sock, option, request, setting=False)[0]
     return option.answer(option.get(target, request), len(buffer))
+
+
+def _option_of(sock: Any, level: int, number: int) -> Option | None:
+    """The row, as far as this socket's family has its level."""
+    if level == _socket.IPPROTO_IPV6 and sock.family == _socket.AF_INET:
+        return None
+    return find(level, number)
 
 
 def _targets(sock: Any, option: Option, request: Any, setting: bool) -> list[Target]:

@@ -75,10 +75,13 @@ class Option:
     without_get: int = errno.ENOPROTOOPT
     level: int = c.SOL_SCTP
     extension: str = ""
+    fixed_number: int | None = None  # Linux's, where the socket module of a system may have another or none
 
     @property
     def number(self) -> int:
         """The option's number at its level."""
+        if self.fixed_number is not None:
+            return self.fixed_number
         return int(getattr(c if hasattr(c, self.name) else _socket, self.name))
 
     @property
@@ -106,9 +109,11 @@ class Option:
         return value
 
     def room(self, length: int) -> int:
-        """How many bytes of the structure a buffer of this length gets, 0: it is too short."""
+        """How many bytes of the value a buffer of this length gets, 0: it is too short."""
         if length >= self.size:
             return self.size
+        if self.level != c.SOL_SCTP:
+            return length
         return max((shorter for shorter in self.lengths if shorter <= length), default=0)
 
     def request(self, buffer: bytes) -> Any:
@@ -127,7 +132,7 @@ class Option:
     def answer(self, value: Any, length: int) -> bytes:
         """The bytes of a value, cut to the option's true size, for a buffer of that length."""
         if self.struct is None:
-            return int(value).to_bytes(4, byteorder, signed=value < 0)
+            return int(value).to_bytes(4, byteorder, signed=value < 0)[:self.room(length)]
         if self.older is not None and length == ctypes.sizeof(self.older[0]):
             return bytes(self.older[2](value))
         data: bytes = value.pack() if self.tail else bytes(value)[:self.room(length)]

@@ -68,5 +68,8 @@ OPTIONS = [
     told("SO_DOMAIN", lambda sock: sock.family, "AF_INET or AF_INET6."),
     told("SO_ACCEPTCONN", lambda sock: int(sock.listening), "Whether the socket listens."),
     *(stored(name, level=_socket.SOL_SOCKET, about="Kept, without effect.")
-      for name in ("SO_KEEPALIVE", "SO_BROADCAST", "SO_DONTROUTE", "SO_OOBINLINE")),
+      for name in ("SO_KEEPALIVE", "SO_BROADCAST", "SO_DONTROUTE", "SO_OOBINLINE", "SO_REUSEPORT", "SO_DEBUG")
+      if hasattr(_socket, name)),
+    *(stored(name, value_of=int, level=_socket.SOL_SOCKET, about="Kept, without effect.")
+      for name in ("SO_PRIORITY", "SO_MARK") if hasattr(_socket, name)),
 ]

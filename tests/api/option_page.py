@@ -112,8 +112,9 @@ def value(option):
 
 def default(option):
     """What a fresh one-to-many, or else one-to-one, socket answers."""
+    family = socket.AF_INET6 if option.level == socket.IPPROTO_IPV6 else socket.AF_INET
     for kind in (socket.SOCK_SEQPACKET, socket.SOCK_STREAM):
-        with socket.socket(socket.AF_INET, kind, socket.IPPROTO_SCTP) as sock:
+        with socket.socket(family, kind, socket.IPPROTO_SCTP) as sock:
             try:
                 data = options.get_option(sock, option.level, option.number, request(option))
             except OSError:

@@ -158,6 +158,61 @@ def test_no_association_has_what_is_not_there(ipv4, option):
         assert value(sock, getattr(socket, option)) == 0
 
 
+# ------------------------------------------------------------------ other levels
+
+def test_levels(ipv4):
+    """Case 131: an unknown level is ENOPROTOOPT to set; to get EOPNOTSUPP, on IPv6 sockets ENOPROTOOPT."""
+    sock, sock6 = ipv4.new(), socket.socket(socket.AF_INET6, socket.SOCK_STREAM, IPPROTO_SCTP)
+    for level in (-1, 133, socket.IPPROTO_IPV6, socket.IPPROTO_TCP):
+        for each, to_get in ((sock, errno.EOPNOTSUPP), (sock6, errno.ENOPROTOOPT)):
+            with raises(errno.ENOPROTOOPT):
+                each.setsockopt(level, 999, 1)
+            with raises(to_get):
+                each.getsockopt(level, 999)
+    for level in (socket.SOL_SOCKET, socket.IPPROTO_IP):
+        with raises(errno.ENOPROTOOPT):
+            sock.getsockopt(level, 999)
+    with raises(errno.EOPNOTSUPP):
+        sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+    sock6.close()
+
+
+def test_short_buffers_of_other_levels(ipv4):
+    """There the answer is cut to the buffer: the first bytes of SO_LINGER are an int."""
+    sock = ipv4.new()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 9))
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 1
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 5) == struct.pack("=ii", 1, 9)[:5]
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE, 1) == struct.pack("=i", 1)[:1]
+
+
+def test_ip_options(ipv4):
+    """Kept, and read back as Linux does; the ECN bits of the type of service are not the user's."""
+    sock = ipv4.new()
+    for option, default, given, then in (
+            (socket.IP_TTL, 64, 7, 7), (socket.IP_TOS, 0, 0xBB, 0xB8)):
+        assert sock.getsockopt(socket.IPPROTO_IP, option) == default
+        sock.setsockopt(socket.IPPROTO_IP, option, given)
+        assert sock.getsockopt(socket.IPPROTO_IP, option) == then
+
+
+def test_v6only():
+    """The wildcard is of IPv6 only, so that an IPv4 socket has the same port; EINVAL once bound."""
+    both, six, four = (socket.socket(family, socket.SOCK_STREAM, IPPROTO_SCTP)
+                       for family in (socket.AF_INET6, socket.AF_INET6, socket.AF_INET))
+    both.bind(("::", 0))
+    with raises(errno.EADDRINUSE):
+        four.bind(("0.0.0.0", both.getsockname()[1]))
+    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    six.bind(("::", 0))
+    four.bind(("0.0.0.0", six.getsockname()[1]))
+    assert six.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
+    with raises(errno.EINVAL):
+        six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    for sock in (both, six, four):
+        sock.close()
+
+
 # ------------------------------------------------------------------ arguments
 
 def test_arguments_of_setsockopt(ipv4):
