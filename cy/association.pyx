@@ -242,6 +242,13 @@ cdef class Association(Tcb):
         """credit() for callers in Python."""
         self.credit(length, finished, now)
 
+    def has_room(self) -> bool:
+        """Whether a message would be taken now; if not, the user is told once much room is free."""
+        if self.send_queue.bytes_charged < self.parameters.send_buffer:
+            return True
+        self.writer_waiting = True
+        return False
+
     def submit(self, bytes data not None, int stream_id=0, uint32_t ppid=0, uint32_t flags=0,
                uint32_t timetolive=0, uint32_t context=0, int64_t now=0) -> int:
         """SEND for callers in Python: 0 if the message was taken, else an errno."""

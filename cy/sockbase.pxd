@@ -36,5 +36,5 @@ cdef class SocketBase:
     cdef Received *head(self, int flags) except? NULL
     cdef bytes read(self, Received *record, Py_ssize_t size, bint peek, bint *end)
     cdef bytes read_notification(self, Received *record, Py_ssize_t size, bint peek, bint *end)
-    cdef int descriptor_changed(self) except -1
+    cpdef int state_changed(self) except -1
     cdef int credit(self, Association association, uint32_t length, bint finished) except -1

@@ -87,7 +87,7 @@ cdef class SocketBase:
             return False
         self.engine.maybe_pump(<uint32_t>PyBytes_GET_SIZE(data),
                                association.outstanding.data_bytes == 0 and association.send_queue.count == 1)
-        self.descriptor_changed()
+        self.state_changed()
         return True
 
     cdef bint try_send_by_defaults(self, object data) except -1:
@@ -180,7 +180,7 @@ cdef class SocketBase:
             self.user.receive_queue.drop_first()
         else:
             record.offset = offset + <uint32_t>PyBytes_GET_SIZE(data)
-        self.descriptor_changed()
+        self.state_changed()
         return data
 
     cdef int credit(self, Association association, uint32_t length, bint finished) except -1:
@@ -188,10 +188,11 @@ cdef class SocketBase:
         association.credit(length, finished, clock())
         if association.wants_transmit:
             self.engine.soon()
-        self.descriptor_changed()
+        self.state_changed()
         return 0
 
-    cdef int descriptor_changed(self) except -1:
+    cpdef int state_changed(self) except -1:
+        """To be called when the socket may have become, or may no longer be, readable or writable."""
         if self.readiness.descriptor is not None:
             self.readiness.descriptor.update()
         return 0
@@ -281,6 +282,7 @@ cdef class SocketBase:
         """For the subclass: the association is peeled off, what it has brought goes with it."""
         self.notification = None             # the one at the head may leave
         association.peel_off(user)
+        self.state_changed()
 
     def _receive(self, Py_ssize_t size, int flags):
         """For the subclass: (data, msg_flags, association, fields), or None at the end of the stream.
@@ -315,6 +317,7 @@ cdef class SocketBase:
         """For the subclass: SHUT_RD; messages are no longer wanted."""
         self.readiness.discards_data = True
         self.readiness.discard()
+        self.state_changed()
         self.engine.soon()
 
     # ------------------------------------------------------------------ what options change in the core

@@ -12,7 +12,6 @@ needs no waiting is done in the compiled base class.  Each style (one_to_one, on
 from __future__ import annotations
 
 import errno
-import io
 import socket as _socket
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -21,11 +20,12 @@ from typing import Any, TypeVar, cast
 
 from . import ancillary, notifications, options, structs
 from . import constants as c
-from ._cy.sockbase import Readiness, SocketBase
+from ._cy.sockbase import Readiness
 from ._cy.user import SctpUser
 from .address import from_core, is_wildcard, to_core
 from .driver import WaitList
-from .errors import end_of, error
+from .errors import connecting, end_of, error
+from .handle import Handle
 from .stack import Claim, Stack, stack
 
 Address = tuple[Any, ...]
@@ -40,8 +40,8 @@ OPT_INFO = frozenset((  # what sctp_opt_info() takes
     c.SCTP_AUTH_ACTIVE_KEY, c.SCTP_PEER_AUTH_CHUNKS, c.SCTP_LOCAL_AUTH_CHUNKS,
 ))
 INHERITED = (  # by a socket that accept() or sctp_peeloff() makes, beside its association's parameters
-    "linger", "reuse_address", "reuse_port", "v6only", "recv_rcvinfo", "recv_nxtinfo", "_mapped_v4",
-    "disable_fragments",
+    "linger", "receive_time", "send_time", "reuse_address", "reuse_port", "v6only", "recv_rcvinfo",
+    "recv_nxtinfo", "_mapped_v4", "disable_fragments",
 )
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -59,7 +59,7 @@ def locked(method: Method) -> Method:
     return cast(Method, run)
 
 
-class SctpSocket(SocketBase):
+class SctpSocket(Handle):
     """An SCTP socket; OneToOneSocket and OneToManySocket have the rules of their styles."""
 
     style = _socket.SOCK_STREAM  # what socket() takes for it
@@ -88,6 +88,8 @@ class SctpSocket(SocketBase):
         self._claim: Claim | None = None
         self._orphaned = False
         self._io_refs = 0
+        self.receive_time: float | None = None  # SO_RCVTIMEO, SO_SNDTIMEO; seconds
+        self.send_time: float | None = None
         self.parameters = stack.parameters()
         self.buffer_sizes: dict[str, int] = {}  # as SO_RCVBUF and SO_SNDBUF show them
         self.switches: dict[str, int] = {}  # options that are only kept
@@ -156,12 +158,6 @@ class SctpSocket(SocketBase):
     def __getstate__(self) -> Any:
         raise TypeError(f"cannot pickle {self.__class__.__name__!r} object")
 
-    def fileno(self) -> int:
-        """-1 when closed.  An open socket has no descriptor yet: io.UnsupportedOperation."""
-        if self._closed:
-            return -1
-        raise io.UnsupportedOperation("an SCTP socket over UDP has no file descriptor of its own yet")
-
     # ------------------------------------------------------------------ waiting
 
     def settimeout(self, value: float | None) -> None:
@@ -193,20 +189,23 @@ class SctpSocket(SocketBase):
     def _wait(self, waiters: WaitList, ready: Callable[[], object], flags: int = 0) -> None:
         """Let other greenlets run until ready() is true.
 
-        BlockingIOError (EAGAIN) at once if the call may not wait, TimeoutError after the timeout, EBADF if
-        the socket is closed meanwhile.
+        BlockingIOError (EAGAIN) at once if the call may not wait, and after the time of SO_RCVTIMEO or
+        SO_SNDTIMEO; TimeoutError after the timeout, EBADF if the socket is closed meanwhile.
         """
         if not self.may_wait(flags):
             self.engine.poll()  # a program that only ever polls us must see progress too
             if not ready():
                 raise error(errno.EAGAIN)
             return
-        if not waiters.wait(lambda: self._closed or ready(), self._timeout):
-            raise TimeoutError("timed out")
+        limit = self._timeout
+        if limit is None:
+            limit = self.send_time if waiters is self._writers else self.receive_time
+        if not waiters.wait(lambda: self._closed or ready(), limit):
+            raise TimeoutError("timed out") if self._timeout is not None else error(errno.EAGAIN)
         self._check_open()
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._closed or self._detached:
             raise error(errno.EBADF, "the socket belongs to the parent process" if self._orphaned else "")
 
     # ------------------------------------------------------------------ addresses
@@ -324,6 +323,7 @@ class SctpSocket(SocketBase):
         self._listener = self._stack.endpoint.listen(self.user, claim.host, claim.port, backlog,
                                                      self.parameters)
         claim.listening = True
+        self.state_changed()
 
     def _stop_listening(self) -> None:
         listener, self._listener = self._listener, None
@@ -331,6 +331,7 @@ class SctpSocket(SocketBase):
         self._claim.listening = False
         listener.close(self.engine.now())
         self.engine.pump()
+        self.state_changed()
 
     # ------------------------------------------------------------------ connecting
 
@@ -368,8 +369,11 @@ class SctpSocket(SocketBase):
                                             carrier.index, parameters, self.engine.now())
 
     def _await_set_up(self, association: Any) -> None:
-        """Wait until the association is up or has failed."""
-        self._wait(self._writers, lambda: association.state not in SETTING_UP)
+        """Wait until the association is up or has failed.  EINPROGRESS after the time of SO_SNDTIMEO."""
+        try:
+            self._wait(self._writers, lambda: association.state not in SETTING_UP)
+        except BlockingIOError:
+            raise connecting(association) from None
 
     # ------------------------------------------------------------------ sending
 
@@ -470,6 +474,7 @@ class SctpSocket(SocketBase):
         if result:
             raise end_of(association, self.take_error() or result)
         self.engine.pump()
+        self.state_changed()
         return len(data)
 
     # ------------------------------------------------------------------ receiving
@@ -572,9 +577,13 @@ class SctpSocket(SocketBase):
 
         SO_LINGER {1, n} waits up to n seconds for that; {1, 0} aborts.
         """
-        if self._io_refs > 0:
-            self._close_with_files = True
-        elif not self._closed:
+        if not self._detached and not self._handle_closed:
+            self._handle_closed = True
+            self._close_handle()
+
+    def _close_handle(self) -> None:
+        """The object, a duplicate or a file of makefile() is closed; the last of them closes the socket."""
+        if self._handle_closed and not (self._closed or self._duplicates or self._io_refs):
             self._close()
 
     @locked
@@ -595,6 +604,7 @@ class SctpSocket(SocketBase):
             self._stack.release(self._claim)
         self._readers.wake_all()
         self._writers.wake_all()
+        self._close_descriptor()
         self.engine.pump()
 
     def _orphan(self) -> None:
@@ -603,20 +613,20 @@ class SctpSocket(SocketBase):
         self.association = None
         self.user.owner = None
         self.user.receive_queue.discard()
+        self._close_descriptor()
 
     def __del__(self) -> None:
         if not self._closed:
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
             self._close()
 
-    _close_with_files = False
+    _handle_closed = False
     makefile = _socket.socket.makefile
 
     def _decref_socketios(self) -> None:
         """A file of makefile() was closed."""
         self._io_refs = max(self._io_refs - 1, 0)
-        if self._close_with_files:
-            self.close()
+        self._close_handle()
 
     # ------------------------------------------------------------------ options
 

@@ -11,6 +11,7 @@ select(2) shows one), and an end of reading that is taken back.
 from __future__ import annotations
 
 import _socket  # the system's own class, whatever gevent has patched
+import os
 from collections.abc import Callable
 
 from .native import RLock
@@ -64,6 +65,22 @@ class Descriptor:
                     _fill(self._outer)
             if changed & wanted & (READ_ENDED | ENDED):
                 self._outer.shutdown(_socket.SHUT_RDWR if wanted & ENDED else _socket.SHUT_RD)
+
+    def give_away(self) -> None:
+        """The descriptor is the caller's from now on, who closes it by os.close(); it still shows the state.
+
+        fileno() is another one then, of the same end.
+        """
+        with self._lock:
+            kept = os.dup(self._outer.fileno())
+            self._outer.detach()
+            self._outer = _socket.socket(fileno=kept)
+
+    def take_back(self, fd: int) -> None:
+        """Own the descriptor again that was given away."""
+        with self._lock:
+            self._outer.close()
+            self._outer = _socket.socket(fileno=fd)
 
     def close(self) -> None:
         """Close the descriptor; closing twice is allowed."""

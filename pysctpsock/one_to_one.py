@@ -14,6 +14,7 @@ from . import ancillary
 from . import constants as c
 from ._cy.user import SctpUser
 from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, as_bytes, locked
+from .descriptor import ENDED, READ_ENDED, READABLE, WRITABLE
 from .errors import connecting, end_of, error
 from .stack import Stack
 
@@ -25,6 +26,7 @@ class OneToOneSocket(SctpSocket):
         super()._set_up(stack, family, user)
         self._peeled = False  # made by sctp_peeloff()
         self._error_taken = False
+        self._write_ended = False  # SHUT_WR
         self._read_ended = False  # SHUT_RD, or the association was gone before it was accepted
 
     def open_associations(self) -> list[Any]:
@@ -45,6 +47,26 @@ class OneToOneSocket(SctpSocket):
         if association is None or not association.announced:
             raise error(errno.ENOTCONN)
         return self._source(association)
+
+    def _poll_state(self) -> int:
+        """As Linux reports it to poll(2), an error as readable and writable."""
+        association, listener = self.association, self._listener
+        if listener is not None:
+            return READABLE if listener.pending else 0
+        state = READABLE if self.user.receive_queue.count else 0
+        if self._read_ended or (association is not None and association.peer_shutdown):
+            state |= READABLE | READ_ENDED
+            if self._write_ended:
+                state |= ENDED
+        if association is None or association.state in SETTING_UP:
+            return state
+        if self._pending_error():
+            return state | READABLE | WRITABLE
+        if association.ended:
+            return state | (WRITABLE if association.announced else 0)
+        # Once it is shutting down a send fails at once.
+        full = association.state == c.SCTP_ESTABLISHED and not association.has_room()
+        return state | (0 if full else WRITABLE)
 
     # ------------------------------------------------------------------ listening
 
@@ -71,6 +93,7 @@ class OneToOneSocket(SctpSocket):
             self._wait(self._readers, lambda: self._listener is None or self._listener.pending)
             if self._listener is None:
                 raise error(errno.EINVAL, "the socket does not listen any more")
+        self.state_changed()
         accepted = self.sibling()
         accepted._adopt(self, association)
         return accepted, accepted.getpeername()
@@ -146,10 +169,16 @@ class OneToOneSocket(SctpSocket):
 
     def take_error(self) -> int:
         """The errno that ended the association, told once (SO_ERROR); 0 if there is none."""
+        number = self._pending_error()
+        if number:
+            self._error_taken = True
+            self.state_changed()
+        return number
+
+    def _pending_error(self) -> int:
         association = self.association
         if association is None or not association.ended or self._error_taken:
             return 0
-        self._error_taken = True
         return int(association.error)
 
     def _failure(self, number: int) -> OSError:
@@ -238,11 +267,14 @@ class OneToOneSocket(SctpSocket):
             self._read_ended = True
             self._discard_data()
             self._readers.wake_all()
+        self._write_ended |= how != _socket.SHUT_RD
+        self.state_changed()
         if association is None:
             raise error(errno.ENOTCONN)
         if how != _socket.SHUT_RD:
             association.shutdown(self.engine.now())
             self.engine.pump()
+            self.state_changed()
 
     def close(self) -> None:
         """As any socket's; SO_LINGER {1, n} waits up to n seconds for the end of the association."""

@@ -19,6 +19,8 @@ from . import structs as _structs
 from .base import KIND_FLAGS as _KIND_FLAGS
 from .base import SctpSocket as _SctpSocket
 from .constants import *  # noqa: F403
+from .handle import Duplicate as _Duplicate
+from .handle import socket_of as _socket_of
 from .one_to_many import OneToManySocket as _OneToManySocket
 from .one_to_one import OneToOneSocket as _OneToOneSocket
 from .structs import *  # noqa: F403
@@ -46,6 +48,10 @@ class _SocketClass(type):
 
     def __call__(cls, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None,
                  **more: Any) -> Any:
+        if fileno is not None:
+            sock = _socket_of(fileno)
+            if sock is not None:
+                return sock
         if proto != _c.IPPROTO_SCTP or fileno is not None or type == _stdlib.SOCK_RAW:
             return _gevent.socket(family, type, proto, fileno)
         family = _stdlib.AF_INET if family == -1 else family
@@ -56,7 +62,7 @@ class _SocketClass(type):
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return super().__instancecheck__(instance) or (
-            cls is socket and isinstance(instance, (_SctpSocket, _gevent.socket)))
+            cls is socket and isinstance(instance, (_SctpSocket, _Duplicate, _gevent.socket)))
 
 
 class socket(_OneToOneSocket, metaclass=_SocketClass):
@@ -69,6 +75,12 @@ class socket(_OneToOneSocket, metaclass=_SocketClass):
     def __init__(self, family: int = _stdlib.AF_INET, type: int = _stdlib.SOCK_STREAM,
                  proto: int = _c.IPPROTO_SCTP) -> None:
         super().__init__(family, type, proto)
+
+
+def fromfd(fd: int, family: int, type: int, proto: int = 0) -> Any:
+    """A duplicate of the socket that has this descriptor; of ours, or gevent's."""
+    sock = _socket_of(fd)
+    return _gevent.fromfd(fd, family, type, proto) if sock is None else sock.dup()
 
 
 _SctpSocket.sibling = staticmethod(lambda: socket.__new__(socket))

@@ -19,7 +19,7 @@ _TYPES: dict[str, Any] = {
     "u16": ctypes.c_uint16,
     "u32": ctypes.c_uint32,
     "u64": ctypes.c_uint64,
-    "s32": ctypes.c_int32,
+    "s32": ctypes.c_int32, "s64": ctypes.c_int64,
 }
 
 

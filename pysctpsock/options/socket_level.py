@@ -1,11 +1,13 @@
 """Options of level SOL_SOCKET that mean something to SCTP; socket(7) describes them."""
 from __future__ import annotations
 
+import errno
 import socket as _socket
 from collections.abc import Callable
 from typing import Any
 
 from .. import structs
+from ..errors import error
 from ..structs import Struct
 from .row import Getter, Option, Setter, Target, stored, switch
 
@@ -27,6 +29,25 @@ def linger_set(target: Target, value: Any) -> None:
     target.sock.linger = (value.l_onoff, value.l_linger)
     abort = bool(value.l_onoff) and value.l_linger == 0
     target.sock.parameters.linger_abort = target.parameters.linger_abort = abort
+
+
+@structs.layout("s64 tv_sec; s64 tv_usec")
+class timeval(Struct):
+    """SO_RCVTIMEO, SO_SNDTIMEO; 0: no limit."""
+
+
+def time_limit(attribute: str) -> tuple[Getter, Setter]:
+    """How long a call may wait when the socket has no timeout of its own."""
+    def get(target: Target, request: Any) -> Any:
+        seconds = getattr(target.sock, attribute) or 0
+        return timeval(int(seconds), round(seconds % 1 * 1_000_000))
+
+    def set_(target: Target, value: Any) -> None:
+        if not 0 <= value.tv_usec < 1_000_000:
+            raise error(errno.EDOM, f"{value.tv_usec} microseconds")
+        setattr(target.sock, attribute, max(value.tv_sec + value.tv_usec / 1_000_000, 0) or None)
+
+    return get, set_
 
 
 def buffer_size(attribute: str) -> tuple[Getter, Setter]:
@@ -60,6 +81,12 @@ OPTIONS = [
            about="Twice what is set; no message can be longer."),
     Option("SO_LINGER", linger, "", linger_get, linger_set, exact=False, level=_socket.SOL_SOCKET,
            about="{1, 0}: close() aborts; {1, n}: it waits up to n seconds for the graceful end."),
+    Option("SO_RCVTIMEO", timeval, "", *time_limit("receive_time"), exact=False, level=_socket.SOL_SOCKET,
+           about="EAGAIN when recv or accept has waited so long; 0: no limit.",
+           errors=["EDOM: microseconds not below a million"]),
+    Option("SO_SNDTIMEO", timeval, "", *time_limit("send_time"), exact=False, level=_socket.SOL_SOCKET,
+           about="The same of send, and of connect, which gives EINPROGRESS.",
+           errors=["EDOM: microseconds not below a million"]),
     Option("SO_REUSEADDR", None, "", *switch("reuse_address"), level=_socket.SOL_SOCKET,
            about="The port may be bound while older sockets, or associations that are ending, have it."),
     told("SO_ERROR", lambda sock: sock.take_error(), "What ended the association, told once."),

@@ -620,8 +620,3 @@ def test_makefile(ipv4):
         assert lines.readlines() == [b"one\n", b"two\n"]
     server.close()
     assert server.fileno() == -1
-
-
-def test_no_descriptor_yet(ipv4):
-    with pytest.raises(OSError, match="descriptor"):
-        ipv4.new().fileno()

@@ -1,0 +1,124 @@
+"""What a program may have of a socket beside the object: its descriptor, and duplicates.
+
+poll(2), dup(2).  The descriptor is made when somebody asks for it, and follows the socket from then on.
+"""
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from ._cy.sockbase import SocketBase
+from .descriptor import READABLE, WRITABLE, Descriptor
+from .native import RLock
+
+if TYPE_CHECKING:
+    from .base import SctpSocket
+
+_by_descriptor: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_detached: dict[int, Any] = {}  # nobody but the descriptor's owner knows of these
+_lock = RLock()
+
+
+class Handle(SocketBase):
+    """The part of a socket class that deals with descriptors."""
+
+    _closed = True
+    _detached = False
+    _read_ended = False
+    _duplicates = 0
+
+    def fileno(self) -> int:
+        """A descriptor that is readable and writable when the socket is; -1 when the socket is closed.
+
+        It is for waiting only (select, poll, epoll, asyncio): os.read() and os.write() have no messages.
+        """
+        if self._closed or self._detached:
+            return -1
+        assert self.readiness is not None
+        with _lock:
+            if self.readiness.descriptor is None:
+                me = weakref.ref(self)  # a descriptor must not keep its socket
+                self.readiness.descriptor = Descriptor(lambda: _state_of(me()))
+            fd: int = self.readiness.descriptor.fileno()
+            _by_descriptor[fd] = self
+        return fd
+
+    def detach(self) -> int:
+        """The descriptor, which is the caller's now; this object is closed (EBADF), its association is not.
+
+        socket(fileno=...) gives the socket back.  Until then the association lives, even if the descriptor is
+        closed by os.close().
+        """
+        fd = self.fileno()
+        if fd >= 0:
+            assert self.readiness is not None
+            self.readiness.descriptor.give_away()
+            self._detached, _detached[fd] = True, self
+        return fd
+
+    def dup(self) -> Duplicate:
+        """Another handle of the same socket, which is closed when all its handles are.  EBADF when closed."""
+        self._check_open()
+        return Duplicate(self)
+
+    def _poll_state(self) -> int:
+        """How ready the socket is, in the bits of descriptor.py."""
+        return (READABLE if self.user.receive_queue.count or self._read_ended else 0) | WRITABLE
+
+    def _check_open(self) -> None:
+        raise NotImplementedError
+
+    def _close_descriptor(self) -> None:
+        if self.readiness is not None and self.readiness.descriptor is not None:
+            self.readiness.descriptor.close()
+
+
+class Duplicate:
+    """A handle of a socket that has others: all calls are the socket's, close() closes this handle."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+        self._open = True
+        target._duplicates += 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def __enter__(self) -> Duplicate:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<duplicate of {self._target!r}>"
+
+    def fileno(self) -> int:
+        """The socket's descriptor, which its handles share; -1 when this handle is closed."""
+        return int(self._target.fileno()) if self._open else -1
+
+    def close(self) -> None:
+        """Close this handle; the last one closes the socket."""
+        if self._open:
+            self._open = False
+            self._target._duplicates -= 1
+            self._target._close_handle()
+
+
+def socket_of(fd: int) -> SctpSocket | None:
+    """The socket that has this descriptor, attached again if it was detached; None: it is none of ours."""
+    with _lock:
+        sock = _by_descriptor.get(fd)
+        if sock is None or sock._closed or sock.readiness.descriptor is None:
+            return None
+        if _detached.pop(fd, None) is not None:
+            sock._detached = False
+            sock.readiness.descriptor.take_back(fd)
+        return sock if sock.fileno() == fd else None
+
+
+def _state_of(sock: SctpSocket | None) -> int:
+    return 0 if sock is None or sock._closed else sock._poll_state()
