@@ -102,8 +102,8 @@ def test_cancelled_recv_leaves_the_socket_usable():
                          ids=["plain", "patched"])
 def test_in_a_process_of_its_own(patch):
     """Also under monkey patching, where asyncio's selector is gevent's."""
-    program = patch + ("import asyncio, sys; sys.path.insert(0, {0!r}); import asyncio_echo\n"
-                       "assert asyncio.run(asyncio_echo.run(5, 5)) == [b'%d ' % n * 5 for n in range(5)]\n"
-                       ).format(os.path.dirname(asyncio_echo.__file__))
+    folder = os.path.dirname(asyncio_echo.__file__)
+    program = patch + (f"import asyncio, sys; sys.path.insert(0, {folder!r}); import asyncio_echo\n"
+                       "assert asyncio.run(asyncio_echo.run(5, 5)) == [b'%d ' % n * 5 for n in range(5)]\n")
     done = processes.run(["-c", program], free_udp_port())
     assert (done.returncode, done.stderr) == (0, "")

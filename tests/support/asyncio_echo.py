@@ -1,4 +1,4 @@
-"""An echo server and its clients as asyncio programs, written as if for TCP: streams, and the sock_* calls."""
+"""An echo server and its clients as asyncio programs, as if for TCP: streams, and the sock_* calls."""
 import asyncio
 
 from pysctpsock import socket
@@ -30,9 +30,18 @@ async def ask(address, text, rounds):
 
 
 async def run(clients, rounds):
-    """All clients at once; what each got."""
+    """All clients at once, until the server has served them; what each got."""
+    served = asyncio.Semaphore(0)
+
+    async def serve(reader, writer):
+        await echo(reader, writer)
+        served.release()
+
     listener = new_socket()
     listener.bind(("127.0.0.1", 0))
-    async with await asyncio.start_server(echo, sock=listener, backlog=clients):
+    async with await asyncio.start_server(serve, sock=listener, backlog=clients):
         address = listener.getsockname()
-        return await asyncio.gather(*(ask(address, b"%d " % n, rounds) for n in range(clients)))
+        answers = await asyncio.gather(*(ask(address, b"%d " % n, rounds) for n in range(clients)))
+        for _ in range(clients):
+            await served.acquire()
+    return answers
