@@ -39,6 +39,7 @@ class Handle(SocketBase):
             if self.readiness.descriptor is None:
                 me = weakref.ref(self)  # a descriptor must not keep its socket
                 self.readiness.descriptor = Descriptor(lambda: _state_of(me()))
+                self.state_changed()  # what happened before it was there to be told
             fd: int = self.readiness.descriptor.fileno()
             _by_descriptor[fd] = self
         return fd

@@ -7,6 +7,8 @@ import gc
 import os
 import select
 import selectors
+import socket as kernel
+import struct
 
 import gevent
 import pytest
@@ -323,3 +325,52 @@ def test_close_in_a_greenlet_that_others_poll(ipv4):
     gevent.sleep(0)
     server.send(b"x")
     assert waiting.get()[0] == [client]
+
+
+# --- SO_RCVTIMEO, SO_SNDTIMEO
+
+
+def timeval(seconds):
+    return struct.pack("qq", int(seconds), int(seconds % 1 * 1e6))
+
+
+def test_receive_time(ipv4):
+    """recv and accept give EAGAIN when they have waited so long; the socket's own timeout goes before."""
+    client, _ = ipv4.pair()
+    listener = ipv4.listener()
+    for sock, call in ((client, lambda: client.recv(9)), (listener, listener.accept)):
+        sock.settimeout(None)
+        sock.setsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, timeval(0.05))
+        assert sock.getsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, 16) == timeval(0.05)
+        with raises(errno.EAGAIN):
+            call()
+        sock.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            call()
+
+
+def test_send_time(ipv4):
+    """send gives EAGAIN, connect EINPROGRESS."""
+    client, _ = ipv4.pair()
+    client.settimeout(None)
+    client.setsockopt(SOL_SOCKET, socket.SO_SNDTIMEO, timeval(0.05))
+    with raises(errno.EAGAIN):
+        while True:
+            client.send(bytes(10000))
+    nobody = ipv4.new(timeout=None)
+    nobody.setsockopt(SOL_SOCKET, socket.SO_SNDTIMEO, timeval(0.05))
+    with kernel.socket(kernel.AF_INET, kernel.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        encapsulation = socket.sctp_udpencaps(
+            sue_port=socket.htons(silent.getsockname()[1]))
+        nobody.setsockopt(IPPROTO_SCTP, socket.SCTP_REMOTE_UDP_ENCAPS_PORT, encapsulation)
+        with raises(errno.EINPROGRESS):
+            nobody.connect(("127.0.0.1", 9))
+
+
+def test_bad_times(ipv4):
+    sock = ipv4.new()
+    with raises(errno.EDOM):
+        sock.setsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("qq", 0, 1_000_000))
+    with raises(errno.EINVAL):
+        sock.setsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, bytes(8))
