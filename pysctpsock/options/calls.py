@@ -50,6 +50,15 @@ def addresses_get(method: str) -> Callable[[Target, Any], Any]:
     return get
 
 
+def instead(name: str, struct: type[Struct], function: str, why: str, rfc: str, ids: str = "") -> Option:
+    """An option whose value has what only a kernel can take or give: EOPNOTSUPP."""
+    def get(target: Target, request: Any) -> Any:
+        raise error(errno.EOPNOTSUPP, f"{name}: {why}; call {function}()")
+
+    return Option(name, struct, ids, get, rfc=rfc, errors=(f"EOPNOTSUPP: always, for {why}",),
+                  about=f"`{function}`.")
+
+
 OPTIONS = [
     Option("SCTP_SOCKOPT_BINDX_ADD", packed_addresses, "", None,
            each_address(lambda sock, addresses: sock.sctp_bindx(addresses, c.SCTP_BINDX_ADD_ADDR)),
@@ -57,6 +66,11 @@ OPTIONS = [
     Option("SCTP_SOCKOPT_BINDX_REM", packed_addresses, "", None,
            each_address(lambda sock, addresses: sock.sctp_bindx(addresses, c.SCTP_BINDX_REM_ADDR)),
            rfc="9.1", tail=True, about="`sctp_bindx`, addresses to remove."),
+    instead("SCTP_SOCKOPT_PEELOFF", structs.sctp_peeloff_arg_t, "sctp_peeloff",
+            "it gives a descriptor without a socket", "9.2", "C"),
+    instead("SCTP_SOCKOPT_PEELOFF_FLAGS", structs.sctp_peeloff_flags_arg_t, "sctp_peeloff_flags",
+            "it gives a descriptor without a socket", "9.2", "C"),
+    instead("SCTP_SOCKOPT_CONNECTX3", structs.sctp_getaddrs_old, "sctp_connectx", "it has a pointer", "9.9"),
     Option("SCTP_SOCKOPT_CONNECTX_OLD", packed_addresses, "", None, connectx, rfc="9.9", tail=True,
            about="`sctp_connectx`."),
     Option("SCTP_SOCKOPT_CONNECTX", packed_addresses, "", None, connectx, rfc="9.9", tail=True,

@@ -169,7 +169,7 @@ def id_field(struct: type[Struct] | None) -> str | None:
     """The member that has the association's id."""
     if struct is None:
         return None
-    return next((name for name, *_ in struct._fields_ if name.endswith("assoc_id")), None)
+    return next((name for name, *_ in struct._fields_ if name.endswith(("assoc_id", "associd"))), None)
 
 
 def echo_id(value: Any, request: Any) -> Any:
