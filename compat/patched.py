@@ -64,4 +64,5 @@ class socket(_gevent.socket, metaclass=_Chooser):
 # create_connection() only makes gevent's.
 create_connection = get_original("socket", "create_connection")
 SocketType = socket
-ITEMS = ("socket", "SocketType", "create_connection")
+fromfd = _ours.fromfd
+ITEMS = ("socket", "SocketType", "create_connection", "fromfd")

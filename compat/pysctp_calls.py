@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pysctpsock import constants as c
-from pysctpsock import notifications, structs
+from pysctpsock import handle, notifications, structs
 from pysctpsock.errors import error
-from pysctpsock.stack import stack
 
 Values = dict[str, Any]
 Pair = tuple[str, int]
@@ -33,9 +32,8 @@ CONSTANTS: dict[str, int] = {
     "SOL_SCTP": c.SOL_SCTP, "IPPROTO_SCTP": c.IPPROTO_SCTP,
     "SOCK_STREAM": int(_stdlib.SOCK_STREAM), "SOCK_SEQPACKET": int(_stdlib.SOCK_SEQPACKET), **HAVE,
 }
-RENAMED = {"spc_aaddr": "addr", "sasoc_asocmaxrxt": "assocmaxrxt", "spp_address": "sockaddr",
-           "spinfo_address": "sockaddr"}
-EVENT_NAMES = {"sctp_partial_delivery_event": "partial_delivery", "sctp_data_io_event": "data_io"}
+RENAMED = {"spc_aaddr": "addr", "ssfe_info": "info", "sasoc_asocmaxrxt": "assocmaxrxt",
+           "spp_address": "sockaddr", "spinfo_address": "sockaddr"}
 Error = OSError
 
 
@@ -92,10 +90,10 @@ def socket_of(fd: Any) -> Any:
     """The SCTP socket of a descriptor, or the socket itself.  EBADF if there is none."""
     if not isinstance(fd, int):
         return fd
-    for sock in list(stack().sockets):
-        if sock.fileno() == fd:
-            return sock
-    raise error(errno.EBADF, f"descriptor {fd} is no SCTP socket's")
+    sock = handle.socket_of(fd)
+    if sock is None:
+        raise error(errno.EBADF, f"descriptor {fd} is no SCTP socket's")
+    return sock
 
 
 def to_address(pair: Any, family: int) -> tuple[Any, ...]:
@@ -124,22 +122,29 @@ def _sockaddr_test(pair: Pair) -> Pair:
     return to_pair(structs.sockaddr_storage.of(to_address(pair, 0)).address)
 
 
+def short_names(structure: Any) -> Values:
+    """The members' names without the prefix that they have in common, by their whole names."""
+    names = list(structure.values())
+    prefix = os.path.commonprefix(names).rpartition("_")[0] or "ssf"  # noqa: RUF071  characters are meant
+    return {name: RENAMED.get(name, name[len(prefix) + 1:]) for name in names}
+
+
 def values_of(structure: Any) -> Values:
     """The members of a structure by name without prefix; addresses as pairs, structures as dicts."""
     values: Values = {}
-    for name, value in structure.values().items():
+    for name, short in short_names(structure).items():
+        value = getattr(structure, name)
         if isinstance(value, structs.sockaddr_storage):
             value = to_pair(value.address) or ("", 0)
         elif isinstance(value, structs.Struct):
             value = values_of(value)
-        values[RENAMED.get(name, name.partition("_")[2])] = value
+        values[short] = value
     return values
 
 
 def fill(structure: Any, values: Values, family: int) -> Any:
     """The structure with the members that the dict has."""
-    for name in structure.values():
-        short = RENAMED.get(name, name.partition("_")[2])
+    for name, short in short_names(structure).items():
         if short == "sockaddr":
             if values.get(short, ("", 0)) != ("", 0):
                 setattr(structure, name, to_address(values[short], family))
