@@ -58,5 +58,6 @@ def test_names_its_sections(module):
     beginnings = ["\n".join(path.read_text().splitlines()[:FIRST_LINES])
                   for path in (ROOT / "cy").glob(f"{module}.p[xy][xd]")]
     assert beginnings, f"cy/{module} does not exist"
-    assert any(re.search(r"RFC \d{4}[^.]*\bsections?\b", text, re.DOTALL) for text in beginnings), \
-        f"cy/{module} names no RFC section in its first {FIRST_LINES} lines"
+    named = re.compile(r"RFC \d{4}[^.]*\bsections?\b|\bSCP-\d\d|docs/scp\.md", re.DOTALL)
+    assert any(map(named.search, beginnings)), \
+        f"cy/{module} names no section in its first {FIRST_LINES} lines"

@@ -20,6 +20,10 @@ LAYERS = {
     "emit": HANDLERS + 0.1, "teardown": HANDLERS + 0.2, "pathmgmt": HANDLERS + 0.3,
     "transmit": HANDLERS + 0.4, "transfer": HANDLERS + 0.4, "setup": HANDLERS + 0.4,
     "association": FACES, "endpoint": FACES + 0.1,
+    # another protocol beside SCTP, over TCP
+    "scp_wire": LEAVES, "scp_options": LEAVES, "scp_ids": MECHANISMS, "scp_pieces": MECHANISMS,
+    "scp_session": HANDLERS, "scp_output": HANDLERS + 0.1, "scp_unread": HANDLERS + 0.1,
+    "scp_connection": FACES,
     # these may be absent yet
     "carrier": CARRIERS, "udp": CARRIERS + 0.1, "scripted": CARRIERS + 0.1, "engine": CARRIERS + 0.1,
     "audit": CARRIERS,

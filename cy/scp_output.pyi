@@ -1,0 +1,3 @@
+class ScpOutput:
+    @property
+    def segments(self) -> int: ...
