@@ -2,6 +2,7 @@
 
     pysctpsock daytime      the multi-stream daytime demo: server, client, or both over loopback
     pysctpsock doctor       what this machine and this installation can do
+    pysctpsock dump         what a capture of SCP's sessions says
 """
 from __future__ import annotations
 
@@ -56,6 +57,14 @@ def parser() -> argparse.ArgumentParser:
     daytime.set_defaults(run=run_daytime)
     doctor = commands.add_parser("doctor", help="what this machine and this installation can do")
     doctor.set_defaults(run=run_doctor)
+    dump = commands.add_parser(
+        "dump", help="show a captured byte stream as text",
+        description="A line for each segment: offset, session id, flags, length, first bytes.")
+    dump.add_argument("--scp", metavar="FILE", required=True,
+                      help="one direction of an SCP connection, from its first byte; - is standard input")
+    dump.add_argument("--length-includes-header", action="store_true",
+                      help="the lengths count the 8 bytes of the header")
+    dump.set_defaults(run=run_dump)
     return top
 
 
@@ -216,3 +225,15 @@ def opens(family: int, kind: int, protocol: int) -> str:
     except OSError as problem:
         return f"no: {problem.strerror}"
     return "yes"
+
+
+# ------------------------------------------------------------------ dump
+
+def run_dump(options: argparse.Namespace) -> int:
+    """`pysctpsock dump`."""
+    from .scp.dump import dump
+
+    with sys.stdin.buffer if options.scp == "-" else open(options.scp, "rb") as stream:
+        for line in dump(stream, options.length_includes_header):
+            print(line)
+    return 0

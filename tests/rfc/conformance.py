@@ -76,7 +76,7 @@ def exceptions():
     return [Exception_(*row) for row in table("exceptions.tsv")]
 
 
-def proofs(path):
+def proofs(path, cited=cited):
     """[(test name, ids)] of a test file."""
     found = []
     for node in ast.walk(ast.parse(path.read_text())):
