@@ -15,6 +15,7 @@ cdef class ProtocolParameters:
     cdef public int64_t max_init_timeout                       # 60 s, most of T1's back-off (max_init_timeo)
     cdef public int64_t heartbeat_interval                     # 30 s
     cdef public bint heartbeat_enabled
+    cdef public uint32_t heartbeat_max_burst                   # HB.Max.Burst: 1 probe of an address an RTO
     cdef public int64_t sack_delay                             # 200 ms
     cdef public uint32_t sack_frequency                        # 2 packets
     cdef public uint16_t outbound_streams                      # 10

@@ -10,6 +10,7 @@ class ProtocolParameters:
     max_init_timeout: int
     heartbeat_interval: int
     heartbeat_enabled: bool
+    heartbeat_max_burst: int
     sack_delay: int
     sack_frequency: int
     outbound_streams: int

@@ -22,6 +22,7 @@ cdef class ProtocolParameters:
         self.max_init_timeout = 60 * SECOND
         self.heartbeat_interval = 30 * SECOND
         self.heartbeat_enabled = True
+        self.heartbeat_max_burst = 1
         self.sack_delay = SECOND // 5
         self.sack_frequency = 2
         self.outbound_streams = 10
@@ -50,6 +51,7 @@ cdef class ProtocolParameters:
         other.max_init_timeout = self.max_init_timeout
         other.heartbeat_interval = self.heartbeat_interval
         other.heartbeat_enabled = self.heartbeat_enabled
+        other.heartbeat_max_burst = self.heartbeat_max_burst
         other.sack_delay = self.sack_delay
         other.sack_frequency = self.sack_frequency
         other.outbound_streams = self.outbound_streams

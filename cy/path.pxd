@@ -36,11 +36,11 @@ cdef class Path:
     cdef int64_t last_sent                   # when DATA last went there
     cdef readonly uint32_t error_count
     cdef list control                        # encoded chunks that are to go on this path and no other
-    cdef bytes heartbeat_nonce               # of the HEARTBEAT that is under way, or None
+    cdef bytes heartbeat_info                # of the HEARTBEAT that is under way, or None
     cdef public bint heartbeat_enabled
     cdef public int64_t heartbeat_interval   # HB.interval of this path
     cdef public uint32_t max_retrans         # Path.Max.Retrans of this path
-    cdef int64_t heartbeat_sent
+    cdef int64_t heartbeat_sent              # when the last HEARTBEAT went, 0: none yet
     cdef readonly uint64_t packets_sent, packets_received
 
     cdef void start_t3(self, int64_t now) noexcept       # (re)start with the path's RTO

@@ -118,13 +118,11 @@ cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
 
 
 cdef int start_heartbeats(Tcb t, int64_t now) except -1:
-    """From ESTABLISHED on: unconfirmed paths are probed, one an RTO (9260-5.4-03, 5.4-04), others idle."""
+    """From ESTABLISHED on: unconfirmed paths are probed (9260-5.4-03), the others when they are idle."""
     cdef Path path
-    cdef int probes = 0
     for path in t.paths:
         if path.state == PATH_UNCONFIRMED:
-            path.heartbeat_deadline = now + probes * path.rto.rto
-            probes += 1
+            path.heartbeat_deadline = now
         else:
             schedule_heartbeat(t, path, now)
     return 0
@@ -145,8 +143,8 @@ cdef int schedule_heartbeat(Tcb t, Path path, int64_t now) except -1:
 
 cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
     """Time for a HEARTBEAT, or the last one was not answered within an RTO (8.3)."""
-    if path.heartbeat_nonce is not None:
-        path.heartbeat_nonce = None
+    if path.heartbeat_info is not None:
+        path.heartbeat_info = None
         rto_back_off(&path.rto, t.parameters)
         if path.state == PATH_UNCONFIRMED or path is not t.primary:
             count_path_error(t, path)        # 9260-5.4-05; 8.1: the association counts its primary only
@@ -158,20 +156,41 @@ cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
     if t.state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
         path.heartbeat_deadline = INT64_MAX              # 9260-8.3-03
         return 0
-    if path.state != PATH_UNCONFIRMED and now - path.last_sent < path.heartbeat_interval:
+    if path.state == PATH_UNCONFIRMED:
+        return probe(t, path, now)
+    if now - path.last_sent < path.heartbeat_interval:
         schedule_heartbeat(t, path, path.last_sent)      # not idle: DATA went there meanwhile
         path.heartbeat_deadline = max(path.heartbeat_deadline, now + path.rto.rto)
         return 0
     return send_heartbeat(t, path, now)
 
 
+cdef int probe(Tcb t, Path path, int64_t now) except -1:
+    """The turn of an unconfirmed path: HB.Max.Burst an RTO for all of them, the longest waiting first (5.4)."""
+    cdef Path other, first = path
+    for other in t.paths:
+        if (other.state == PATH_UNCONFIRMED and other.heartbeat_info is None
+                and other.heartbeat_deadline <= now and other.heartbeat_sent < first.heartbeat_sent):
+            first = other
+    if t.next_probe <= now:
+        send_heartbeat(t, first, now)
+    if path.heartbeat_info is None:
+        path.heartbeat_deadline = t.next_probe
+    return 0
+
+
 cdef int send_heartbeat(Tcb t, Path path, int64_t now) except -1:
-    """REQUEST HEARTBEAT (11.1.10), or its time has come: with a nonce that only the answer can hold."""
-    path.heartbeat_nonce = t.shared.entropy.take(NONCE)
+    """REQUEST HEARTBEAT (11.1.10), or its time has come.
+
+    Its info holds address and time (8.3), and a nonce that only the answer can hold.
+    """
+    path.heartbeat_info = ((<const char *>path.route.remote.ip)[:16] + now.to_bytes(8, "big")
+                           + t.shared.entropy.take(NONCE))
     path.heartbeat_sent = now
-    path.control.append(make_chunk(HEARTBEAT, 0, make_tlv(
-        HEARTBEAT_INFO, bytes([path.index, 0, 0, 0]) + path.heartbeat_nonce)))
+    path.control.append(make_chunk(HEARTBEAT, 0, make_tlv(HEARTBEAT_INFO, path.heartbeat_info)))
     path.heartbeat_deadline = now + path.rto.rto
+    if path.state == PATH_UNCONFIRMED:
+        t.next_probe = now + t.primary.rto.rto // max(t.parameters.heartbeat_max_burst, <uint32_t>1)
     t.heartbeats_due = True
     t.want_transmit()
     return 0
@@ -188,8 +207,8 @@ cdef int on_heartbeat_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         return 0
     value = (<const char *>info)[4:length]
     for path in t.paths:
-        if path.heartbeat_nonce is not None and value == bytes([path.index, 0, 0, 0]) + path.heartbeat_nonce:
-            path.heartbeat_nonce = None
+        if path.heartbeat_info is not None and value == path.heartbeat_info:
+            path.heartbeat_info = None
             rto_sample(&path.rto, now - path.heartbeat_sent, t.parameters)
             if path.state == PATH_UNCONFIRMED:
                 path.state = PATH_ACTIVE

@@ -65,6 +65,7 @@ cdef class Tcb(Schedulable):
     cdef Path packet_path                    # where the packet being processed came from
     cdef bint packet_reflects_tag            # it carries the peer's own tag (8.5.1: T bit)
     cdef uint32_t error_count                # 8.1, all paths together
+    cdef int64_t next_probe                  # no unconfirmed path is probed before (5.4: HB.Max.Burst)
     cdef TimerTable timers
     cdef uint32_t retransmissions            # of INIT, COOKIE ECHO, SHUTDOWN or SHUTDOWN ACK in a row
     cdef int64_t back_off                    # the T1 or T2 interval now

@@ -216,7 +216,7 @@ def test_only_the_right_nonce_confirms(net):
 
 
 def test_probes_are_spread():
-    """9260-5.4-03, -04: at first one probe an RTO; no path is probed more often than once in its own RTO."""
+    """9260-5.4-03: at first one probe an RTO; no path is probed more often than once in its own RTO."""
     net = two_homed_puppet()
     net.answers_heartbeats = False
     many = [f"10.0.9.{i}" for i in range(1, 7)]
@@ -237,6 +237,23 @@ def test_probes_are_spread():
     for times in sent.values():
         for number, (a, b) in enumerate(itertools.pairwise(times)):
             assert b - a >= SECOND * 2**number, f"{times}"
+
+
+@pytest.mark.parametrize("burst", [1, 3])
+def test_probes_of_all_paths_together_are_limited(burst):
+    """9260-5.4-04: HB.Max.Burst probes an RTO (1 s here), however many addresses there are, and all have
+    their turn.
+    """
+    net = two_homed_puppet(heartbeat_max_burst=burst, path_max_retrans=100, rto_max=SECOND)
+    net.answers_heartbeats = False
+    many = [f"10.0.9.{i}" for i in range(1, 21)]
+    net.establish(parameters=address_list(*many))
+    net.network.run_for(60 * SECOND)
+    probed = [(r.time, r.destination) for r in net.network.records if r.destination in many]
+    gaps = [b - a for (a, _), (b, _) in itertools.pairwise(probed)]
+    assert min(gaps) >= SECOND // burst and max(gaps) < 1.1 * SECOND / burst
+    counts = [sum(to == host for _, to in probed) for host in many]
+    assert max(counts) - min(counts) <= 1
 
 
 def test_failed_probes_do_not_count_for_the_association():

@@ -67,6 +67,16 @@ def test_a_late_answer_is_none(peer):
     assert (other(peer)["state"], other(peer)["error_count"], other(peer)["srtt"]) == (3, 1, 0)
 
 
+def test_info_tells_time_and_address(peer):
+    """9260-3.3.5-02: address, time in microseconds, then the nonce."""
+    peer.run(SECOND // 2)
+    (info,) = beats(peer)
+    address, time, nonce = info[4:20], int.from_bytes(info[20:28], "big"), info[28:]
+    assert address == bytes(10) + b"\xff\xff\x0a\x00\x01\x02"
+    assert time == peer.now - SECOND // 2
+    assert len(nonce) == 16 and any(nonce)
+
+
 def test_every_probe_has_a_nonce_of_its_own(peer):
     """9260-5.4-02."""
     peer.run(20 * SECOND)
