@@ -57,8 +57,9 @@ class Link:
     reorder: float = 0.0         # the packet is held back, later ones overtake it
     reorder_delay: int = 20_000  # by up to so many microseconds
     corrupt: float = 0.0         # one to three bits flip: CRC32c finds every such error
-    mtu: int = 65_535            # greatest IP packet; larger ones are lost
-    icmp: bool = False           # what is too big or finds no port is reported to the sender
+    mtu: int = 65_535            # greatest IP packet; larger ones are lost,
+    icmp: bool = False           # what is too big or finds no port is reported to the sender, whose
+                                 # IP layer knows the MTU from then on and cuts what is still larger
     bandwidth: int = 0           # bits a second, 0: unlimited
     queue: int = 64 * 1024       # bytes that may wait for a limited link; the rest is lost
     up: bool = True
@@ -92,7 +93,7 @@ TOO_BIG = "too big"
 QUEUE_FULL = "queue full"
 LINK_DOWN = "link down"
 NO_HOST = "no host"
-NO_PORT = "no port"
+NO_PORT = "no port"              # nobody, or no mapping of a NAT, has the UDP port
 
 
 class Host:
@@ -100,10 +101,11 @@ class Host:
 
     `application`, if set, is called as application(user, flags) for each SCTP user that became ready, after
     each event of this host: a program that reacts at once.  Without it `endpoint.take_ready()` is the test's.
-    Giving `udp_port` another value in mid-run is what a NAT that rebinds looks like from outside.
     """
 
-    __slots__ = ("addresses", "application", "carrier", "endpoint", "name", "timer_at", "udp_port")
+    __slots__ = (
+        "addresses", "application", "carrier", "endpoint", "known_mtu", "name", "timer_at", "udp_port",
+    )
 
     def __init__(self, name: str, addresses: tuple[str, ...], endpoint: Any, udp_port: int) -> None:
         self.name = name
@@ -113,6 +115,7 @@ class Host:
         self.carrier = 0
         self.application: Callable[[Any, int], None] | None = None
         self.timer_at: int | None = None     # time of this host's entry in the agenda
+        self.known_mtu: dict[str, int] = {}  # by destination, as ICMP told it
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {'/'.join(self.addresses)}>"
@@ -130,6 +133,36 @@ class Host:
             return family[0]
         wanted = int(ip_address(destination))
         return min(family, key=lambda a: (int(ip_address(a)) ^ wanted).bit_length())
+
+
+class Nat:
+    """A network address and port translator (RFC 4787, endpoint-independent): hosts behind it are seen under
+    its `address`.  What comes to a port without a mapping is lost, and so is what is not in UDP.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.next_port = 20_000
+        self._outside: dict[tuple[str, int], int] = {}
+        self._inside: dict[int, tuple[str, int]] = {}
+
+    def outside(self, source: str, source_udp_port: int) -> int:
+        """The port under which a host's address and port are seen."""
+        port = self._outside.get((source, source_udp_port))
+        if port is None:
+            port = self._outside[source, source_udp_port] = self.next_port
+            self._inside[port] = source, source_udp_port
+            self.next_port += 1
+        return port
+
+    def inside(self, udp_port: int) -> tuple[str, int] | None:
+        """The address and port of the host that has this port, or None."""
+        return self._inside.get(udp_port)
+
+    def rebind(self) -> None:
+        """Forget all mappings, as after a restart or a pause; the next packet out gets another port."""
+        self._outside.clear()
+        self._inside.clear()
 
 
 class Network:
@@ -151,6 +184,8 @@ class Network:
         self._pattern = link or Link()
         self._links: dict[tuple[str, str], Link] = {}
         self._host_at: dict[str, Host] = {}
+        self._nat_before: dict[str, Nat] = {}    # by the address of a host behind it
+        self._nat_at: dict[str, Nat] = {}
         # (time, sequence number, host, record): a packet arrives; record None: the host's deadline;
         # host None: `record` is a function to call.
         self._agenda: list[tuple[int, int, Host | None, Any]] = []
@@ -178,6 +213,14 @@ class Network:
             self._host_at[address] = host
         self.hosts.append(host)
         return host
+
+    def nat(self, address: str, *hosts: Host) -> Nat:
+        """Put hosts behind a NAT with a public address.  Links and filters see the packets outside of it."""
+        nat = self._nat_at[address] = Nat(address)
+        for host in hosts:
+            for inside in host.addresses:
+                self._nat_before[inside] = nat
+        return nat
 
     def link(self, source: str, destination: str) -> Link:
         """The link from one address to another, to be read or changed at any time."""
@@ -241,11 +284,32 @@ class Network:
     def _arrive(self, record: Record, delay: int) -> None:
         record.arrival = self.now + delay
         host = self._host_at.get(record.destination)
-        if host is None:
+        if record.destination in self._nat_at:
+            self.call_at(record.arrival, lambda: self._deliver_inside(record))
+        elif host is None:
             record.fate = NO_HOST
         else:
             self._push(record.arrival, host, record)
         self._note(record)
+
+    def _deliver_inside(self, record: Record) -> None:
+        """A packet has come to a NAT."""
+        inside = self._nat_at[record.destination].inside(record.udp_port)
+        if inside is None:
+            self._refuse(record)
+            return
+        address, udp_port = inside
+        inner = dataclasses.replace(record, destination=address, udp_port=udp_port)
+        self._deliver(self._host_at[address], inner)
+
+    def _refuse(self, record: Record) -> None:
+        """Nobody has this port."""
+        self.fates[record.fate] -= 1
+        record.fate, record.arrival = NO_PORT, None
+        self.fates[NO_PORT] = self.fates.get(NO_PORT, 0) + 1
+        link = self.link(record.destination, record.source)
+        if link.icmp:
+            self._report(record, ICMP_PORT_UNREACHABLE, link.delay)
 
     def _note(self, record: Record) -> None:
         self.records.append(record)
@@ -257,6 +321,10 @@ class Network:
         """One packet meets the filters, then its link."""
         self.packets_sent += 1
         now = self.now
+        sender = self._host_at.get(source)
+        nat = self._nat_before.get(source)
+        if nat is not None:
+            source, source_udp_port = nat.address, nat.outside(source, source_udp_port) if udp_port else 0
         record = Record(now, source, source_udp_port, destination, udp_port, packet, DELIVERED)
         for function in self.filters:
             verdict = function(record.packet, source, destination)
@@ -271,12 +339,14 @@ class Network:
         draw = self.random.random
         size = len(record.packet) + (40 if ":" in destination else 20) + (UDP_HEADER if udp_port else 0)
         fate = None
-        if not link.up:
+        if nat is not None and not udp_port:
+            fate = NO_PORT
+        elif not link.up:
             fate = LINK_DOWN
-        elif size > link.mtu:
+        elif size > link.mtu and not (sender and sender.known_mtu.get(destination, size) <= link.mtu):
             fate = TOO_BIG
             if link.icmp:
-                self._report(record, ICMP_TOO_BIG, 2 * link.delay)
+                self._report(record, ICMP_TOO_BIG, 2 * link.delay, link.mtu)
         elif link.loss and draw() < link.loss:
             fate = LOST
         elif link.bandwidth and (link.busy_until - now) * link.bandwidth // (8 * SECOND) + size > link.queue:
@@ -315,13 +385,17 @@ class Network:
             value ^= 1 << bit
         return value.to_bytes(len(packet), "big")
 
-    def _report(self, record: Record, kind: int, delay: int) -> None:
+    def _report(self, record: Record, kind: int, delay: int, mtu: int = 0) -> None:
         """Tell the sender of a packet by ICMP what happened to it."""
-        host = self._host_at.get(record.source)
+        nat = self._nat_at.get(record.source)
+        inside = nat.inside(record.source_udp_port) if nat else (record.source, record.source_udp_port)
+        host = self._host_at.get(inside[0]) if inside else None
         if host is not None:
             def tell() -> None:
+                if mtu:
+                    host.known_mtu[record.destination] = mtu
                 host.endpoint.receive_icmp_error(
-                    record.packet, record.destination, record.udp_port, host.carrier, kind, self.now
+                    record.packet, record.destination, record.udp_port, host.carrier, kind, self.now, mtu
                 )
                 self._after(host)
 
@@ -363,12 +437,7 @@ class Network:
 
     def _deliver(self, host: Host, record: Record) -> None:
         if record.udp_port and record.udp_port != host.udp_port:
-            self.fates[record.fate] -= 1
-            record.fate, record.arrival = NO_PORT, None
-            self.fates[NO_PORT] = self.fates.get(NO_PORT, 0) + 1
-            link = self.link(record.destination, record.source)
-            if link.icmp:
-                self._report(record, ICMP_PORT_UNREACHABLE, link.delay)
+            self._refuse(record)
             return
         host.endpoint.receive_datagram(
             record.packet, record.source, record.source_udp_port, record.destination, host.carrier, self.now

@@ -25,7 +25,7 @@ class FakeEndpoint:
             self.send(packet, source, source_udp_port, destination)
         self.ready.append(("user", 1))
 
-    def receive_icmp_error(self, quoted, host, udp_port, carrier, kind, now):
+    def receive_icmp_error(self, quoted, host, udp_port, carrier, kind, now, mtu=0):
         self.icmp.append((now, quoted, host, udp_port, kind))
 
     def handle_timeouts(self, now):
@@ -193,6 +193,70 @@ def test_rebound_udp_port_is_seen_by_the_peer():
     network.run()
     assert b.endpoint.received[0][3] == 40_000
     assert len(a.endpoint.received) == 1
+
+
+def behind_a_nat(**link):
+    """Host a and another one behind 192.0.2.1, and the network outside, where b answers."""
+    network, a, b = make(echo=True, **link)
+    other = network.host("other", "10.0.0.3", endpoint=FakeEndpoint())
+    return network, network.nat("192.0.2.1", a, other), a, other, b
+
+
+def test_nat_translates_both_ways():
+    """Hosts behind it share its address, each has a port of its own, which stays."""
+    network, _nat, a, other, b = behind_a_nat()
+    for host in (a, other, a):
+        host.endpoint.send(host.name.encode(), "10.0.0.2")
+    network.run()
+    assert sorted((packet, source, port) for _, packet, source, port, _ in b.endpoint.received) == [
+        (b"a", "192.0.2.1", 20_000), (b"a", "192.0.2.1", 20_000), (b"other", "192.0.2.1", 20_001)]
+    assert [(packet, source, port, to) for _, packet, source, port, to in a.endpoint.received] == [
+        (b"a", "10.0.0.2", 9899, "10.0.0.1")] * 2
+    assert [packet for _, packet, *_ in other.endpoint.received] == [b"other"]
+
+
+def test_nat_that_rebinds():
+    """What comes to the old port is refused; the next packet out is seen from another one."""
+    network, nat, a, _other, b = behind_a_nat(icmp=True)
+    a.endpoint.send(b"1", "10.0.0.2")
+    network.run()
+    nat.rebind()
+    b.endpoint.send(b"late", "192.0.2.1", 20_000)
+    network.run()
+    assert [packet for _, packet, *_ in a.endpoint.received] == [b"1"]
+    assert [(quoted, kind) for _, quoted, _, _, kind in b.endpoint.icmp] == [
+        (b"late", sim.ICMP_PORT_UNREACHABLE)]
+    a.endpoint.send(b"2", "10.0.0.2")
+    network.run()
+    seen = [(packet, port) for _, packet, _, port, _ in b.endpoint.received]
+    assert seen == [(b"1", 20_000), (b"2", 20_001)]
+    assert [packet for _, packet, *_ in a.endpoint.received] == [b"1", b"2"]
+
+
+def test_nat_passes_nothing_but_udp():
+    network, _nat, a, _other, b = behind_a_nat()
+    a.endpoint.send(b"plain", "10.0.0.2", udp_port=0)
+    network.run()
+    assert b.endpoint.received == [] and network.fates == {sim.NO_PORT: 1}
+
+
+def test_icmp_finds_its_way_back_through_a_nat():
+    network, _nat, a, _other, _b = behind_a_nat(mtu=1000, icmp=True)
+    a.endpoint.send(bytes(1400), "10.0.0.2")
+    network.run()
+    assert [kind for *_, kind in a.endpoint.icmp] == [sim.ICMP_TOO_BIG]
+
+
+def test_told_of_an_mtu_the_sender_cuts():
+    """As IP does: after "fragmentation needed" longer packets go in fragments, until the MTU falls again."""
+    network, a, b = make(mtu=1400, icmp=True)
+    for mtu in (1400, 1200):
+        network.link("10.0.0.1", "10.0.0.2").mtu = mtu
+        for _ in range(2):
+            a.endpoint.send(bytes(1450), "10.0.0.2")
+            network.run()
+    assert network.fates == {sim.TOO_BIG: 2, sim.DELIVERED: 2}
+    assert len(b.endpoint.received) == 2
 
 
 def test_several_addresses_and_families():
