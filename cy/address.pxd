@@ -17,6 +17,7 @@ cdef struct Route:
     Address local                # unspecified: the system chooses
     uint16_t remote_udp_port     # host order
     uint16_t carrier             # index of the carrier that received or shall send
+    uint8_t dscp                 # of packets that go, in its place in the traffic class: the upper six bits
 
 
 cdef inline bint same_ip(const Address *a, const Address *b) noexcept nogil:
@@ -24,7 +25,7 @@ cdef inline bint same_ip(const Address *a, const Address *b) noexcept nogil:
 
 
 cdef inline bint same_route(const Route *a, const Route *b) noexcept nogil:
-    return (a.remote_udp_port == b.remote_udp_port and a.carrier == b.carrier
+    return (a.remote_udp_port == b.remote_udp_port and a.carrier == b.carrier and a.dscp == b.dscp
             and same_ip(&a.remote, &b.remote) and same_ip(&a.local, &b.local))
 
 

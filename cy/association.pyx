@@ -8,10 +8,13 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
-from .address cimport Route, host_from_address
+from .address cimport Address, Route, address_from_host, host_from_address
 from .chunks cimport get_shutdown, make_error, make_tlv
 from .path cimport Path
-from .pathmgmt cimport on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, other_path, start_heartbeats
+from .pathmgmt cimport (
+    on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, other_path, request_heartbeat, reschedule_heartbeat,
+    set_primary,
+)
 from .proto cimport (
     ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U, DROP_BAD_TAG, DROP_BUNDLED_ALONE,
     DROP_CHUNK_LENGTH, DROP_MALFORMED_CHUNK, DROP_STALE_ERROR, DROP_UNEXPECTED_CHUNK, DROP_UNKNOWN_CHUNK,
@@ -283,16 +286,49 @@ cdef class Association(Tcb):
             shutdown_primitive(self, now)
             self.reschedule()
 
-    def paths_changed(self, int64_t now) -> None:
-        """HB.interval, Path.Max.Retrans or the heartbeat switch changed: all paths take them up from now."""
+    def path(self, str host not None) -> Path:
+        """The path to an address of the peer.  KeyError if it has no such address."""
+        cdef Address address
+        address_from_host(host, &address)
+        found = self.path_of(&address)
+        if found is None:
+            raise KeyError(host)
+        return found
+
+    def change_paths(self, str host, dict changes not None, int64_t now) -> None:
+        """SET PROTOCOL PARAMETERS, CHANGE HEARTBEAT, SET FAILURE THRESHOLD (11.1) of one path of the peer.
+
+        `host` None: of all paths, those to come included.  `changes`: by the names of ProtocolParameters,
+        heartbeat_enabled, heartbeat_interval, path_max_retrans, sack_delay, sack_frequency, path_mtu,
+        pmtu_discovery, dscp.  KeyError if the peer has no such address.
+        """
         cdef Path path
-        for path in self.paths:
-            path.heartbeat_enabled = self.parameters.heartbeat_enabled
-            path.heartbeat_interval = self.parameters.heartbeat_interval
-            path.max_retrans = self.parameters.path_max_retrans
-        if not self.ended:
-            start_heartbeats(self, now)
-            self.reschedule()
+        cdef list paths = self.paths
+        if host is not None:
+            paths = [self.path(host)]
+        else:
+            for name, value in changes.items():
+                setattr(self.parameters, name, value)
+        for path in paths:
+            path.change(changes)
+            if "heartbeat_enabled" in changes or "heartbeat_interval" in changes:
+                reschedule_heartbeat(self, path, now)
+        self.reschedule()
+
+    def set_primary(self, str host not None) -> None:
+        """SETPRIMARY (11.1.6): the path for new data.  KeyError if the peer has no such address."""
+        set_primary(self, self.path(host))
+
+    def request_heartbeat(self, str host not None, int64_t now) -> bool:
+        """REQUEST HEARTBEAT (11.1.10) at once; False if the state allows none.  KeyError as path()."""
+        sent = request_heartbeat(self, self.path(host), now)
+        self.reschedule()
+        return sent
+
+    def srtt(self, str host not None) -> int:
+        """GETSRTTREPORT (11.1.11): microseconds, 0 before a measurement.  KeyError as path()."""
+        cdef Path path = self.path(host)
+        return path.rto.srtt
 
     def peel_off(self, SctpUser user not None) -> None:
         """Make `user` the one that is told, and give it what has arrived and was not read."""

@@ -55,7 +55,7 @@ cdef class Endpoint:
     cdef int poll_transmit(self, int64_t now) except -1     # fills the outbox; 1: full and more waits
     cdef int64_t next_deadline(self) noexcept               # microseconds, INT64_MAX for never
     cdef int receive_icmp(self, const uint8_t *quoted, uint32_t length, const Route *route, int kind,
-                          int64_t now) except -1
+                          uint32_t mtu, int64_t now) except -1
 
     # within the module
     cdef int deliver(self, Association association, Path path, const uint8_t *packet, uint32_t length,

@@ -18,6 +18,7 @@ from .crc32c cimport packet_is_intact
 from .emit cimport emit
 from .params cimport PARAMETERS_OK, InitParameters, parse_init_parameters
 from .path cimport Path
+from .pathmgmt cimport packet_too_big
 from .proto cimport (
     ABORT, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, COOKIE_WAIT,
     DROP_BACKLOG, DROP_BAD_CHECKSUM, DROP_BAD_TAG, DROP_BUNDLED_ALONE, DROP_COOKIE_MAC, DROP_COOKIE_MISMATCH,
@@ -162,8 +163,9 @@ cdef class Endpoint:
         association.packet_reflects_tag = False
         if path is not None:
             path.packets_received += 1
-            path.route.remote_udp_port = route.remote_udp_port       # 6951-5-03: the tag is right
-            path.route.carrier = route.carrier
+            if (path.route.remote_udp_port != route.remote_udp_port
+                    or path.route.carrier != route.carrier):
+                path.follow(route)                       # 6951-5-03: the tag is right
         association.handle_packet(chunks, length - COMMON_HEADER, route, now)
         if association.ended:
             self.bury()
@@ -525,9 +527,10 @@ cdef class Endpoint:
         return self.bury()
 
     cdef int receive_icmp(self, const uint8_t *quoted, uint32_t length, const Route *route, int kind,
-                          int64_t now) except -1:
+                          uint32_t mtu, int64_t now) except -1:
         """An ICMP error about a packet of ours (section 10); believed only if it quotes the right tag.
 
+        `mtu`: of the next hop, where a packet was too big.
         Under UDP encapsulation an unreachable port means what an unreachable protocol means (6951-5-08).
         """
         cdef Association association = None
@@ -544,6 +547,8 @@ cdef class Endpoint:
                 return self.drop(DROP_ICMP)
         elif tag != association.peer_tag:
             return self.drop(DROP_ICMP)
+        if kind == ICMP_TOO_BIG:
+            return packet_too_big(association, association.path_of(&route.remote), mtu, now)
         if (kind != ICMP_PROTOCOL_UNREACHABLE
                 and not (kind == ICMP_PORT_UNREACHABLE and route.remote_udp_port)):
             return self.drop(DROP_ICMP)
@@ -620,15 +625,15 @@ cdef class Endpoint:
                      now)
 
     def receive_icmp_error(self, bytes quoted not None, str host, int udp_port, int carrier, int kind,
-                           int64_t now) -> None:
-        """An ICMP error of IcmpKind about a packet `quoted` that went to `host`."""
+                           int64_t now, uint32_t mtu=0) -> None:
+        """An ICMP error of IcmpKind about a packet `quoted` that went to `host`; `mtu`: if it was too big."""
         cdef Route route
         memset(&route, 0, sizeof(Route))
         address_from_host(host, &route.remote)
         route.remote_udp_port = udp_port
         route.carrier = carrier
         self.receive_icmp(<const uint8_t *>PyBytes_AS_STRING(quoted), <uint32_t>PyBytes_GET_SIZE(quoted),
-                          &route, kind, now)
+                          &route, kind, mtu, now)
 
     def take_packets(self, int64_t now) -> list:
         """All packets that are to go: [(bytes, host, udp_port, local_host, carrier)]."""

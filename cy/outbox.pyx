@@ -60,7 +60,7 @@ cdef class Outbox:
         return self.count
 
     def put(self, bytes packet not None, str destination not None, int udp_port=0,
-            str source not None="", int carrier=0):
+            str source not None="", int carrier=0, uint8_t dscp=0):
         """Append one packet; False if there is no room and the outbox must be emptied first."""
         cdef Route route
         cdef uint8_t *place
@@ -70,6 +70,7 @@ cdef class Outbox:
             address_from_host(source, &route.local)
         route.remote_udp_port = udp_port
         route.carrier = carrier
+        route.dscp = dscp
         if len(packet) > self.capacity:
             return False
         place = self.reserve(<uint32_t>len(packet))

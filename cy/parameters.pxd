@@ -2,7 +2,7 @@
 
 Times are microseconds here; options in milliseconds or seconds are converted where they are set.
 """
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 
 cdef class ProtocolParameters:
@@ -24,6 +24,8 @@ cdef class ProtocolParameters:
     cdef public uint32_t receive_buffer                        # bytes that a_rwnd starts with
     cdef public uint32_t send_buffer                           # bytes of unsent and unacknowledged messages
     cdef public uint32_t path_mtu                              # IP packet size assumed on a new path, 1500
+    cdef public bint pmtu_discovery                            # ICMP may lower it
+    cdef public uint8_t dscp                                   # as Route.dscp; 0
     cdef public uint16_t remote_udp_port                       # encapsulation port of new peers, 0 = none
     cdef public uint32_t max_segment                           # most bytes of a message in a chunk, 0 = any
     cdef public uint32_t receive_context                       # what received messages carry (SCTP_CONTEXT)

@@ -19,6 +19,8 @@ class ProtocolParameters:
     receive_buffer: int
     send_buffer: int
     path_mtu: int
+    pmtu_discovery: bool
+    dscp: int
     remote_udp_port: int
     max_segment: int
     receive_context: int

@@ -31,6 +31,8 @@ cdef class ProtocolParameters:
         self.receive_buffer = 1 << 20
         self.send_buffer = 1 << 20
         self.path_mtu = 1500
+        self.pmtu_discovery = True
+        self.dscp = 0
         self.remote_udp_port = 0
         self.max_segment = 0
         self.receive_context = 0
@@ -60,6 +62,8 @@ cdef class ProtocolParameters:
         other.receive_buffer = self.receive_buffer
         other.send_buffer = self.send_buffer
         other.path_mtu = self.path_mtu
+        other.pmtu_discovery = self.pmtu_discovery
+        other.dscp = self.dscp
         other.remote_udp_port = self.remote_udp_port
         other.max_segment = self.max_segment
         other.receive_context = self.receive_context

@@ -18,6 +18,7 @@ cpdef enum PathState:            # as spinfo_state numbers them
 
 cdef enum:
     LEAST_PATH_MTU = 512         # bytes of an IP packet; less is not believed
+    LEAST_IPV6_MTU = 1280        # RFC 8201 section 4
     UDP_HEADER = 8
     IPV4_HEADER = 20
     IPV6_HEADER = 40
@@ -27,7 +28,9 @@ cdef class Path:
     cdef Route route
     cdef readonly uint8_t index              # in Tcb.paths and Outstanding.flights
     cdef readonly int state
+    cdef uint32_t mtu                        # the greatest IP packet
     cdef readonly uint32_t pmtu              # the greatest SCTP packet: IP and UDP headers are taken off
+    cdef int64_t pmtu_expires                # when a lowered MTU is tried higher again; INT64_MAX: never
     cdef Rto rto
     cdef readonly CongestionControl cc
     cdef int64_t t3_deadline                 # T3-rtx, INT64_MAX when stopped
@@ -37,14 +40,22 @@ cdef class Path:
     cdef readonly uint32_t error_count
     cdef list control                        # encoded chunks that are to go on this path and no other
     cdef bytes heartbeat_info                # of the HEARTBEAT that is under way, or None
-    cdef public bint heartbeat_enabled
-    cdef public int64_t heartbeat_interval   # HB.interval of this path
-    cdef public uint32_t max_retrans         # Path.Max.Retrans of this path
+    # What of the protocol parameters each path has for itself; Association.change_paths sets it.
+    cdef readonly bint heartbeat_enabled
+    cdef readonly int64_t heartbeat_interval
+    cdef readonly uint32_t path_max_retrans
+    cdef readonly int64_t sack_delay
+    cdef readonly uint32_t sack_frequency
+    cdef readonly bint pmtu_discovery        # ICMP may lower the MTU; else it is fixed
     cdef int64_t heartbeat_sent              # when the last HEARTBEAT went, 0: none yet
     cdef readonly uint64_t packets_sent, packets_received
 
     cdef void start_t3(self, int64_t now) noexcept       # (re)start with the path's RTO
     cdef void stop_t3(self) noexcept
+    cdef void set_mtu(self, uint32_t mtu) noexcept       # of IP packets
+    cdef int change(self, dict changes) except -1        # parameters by name
+    cdef void follow(self, const Route *route) noexcept  # the peer's packets come this way now
+    cdef void restart_congestion_control(self) noexcept
 
 
 cdef Path new_path(const Route *route, uint8_t index, int state, ProtocolParameters parameters)

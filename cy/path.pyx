@@ -13,6 +13,7 @@ cdef class Path:
     def __cinit__(self):
         self.t3_deadline = INT64_MAX
         self.heartbeat_deadline = INT64_MAX
+        self.pmtu_expires = INT64_MAX
         self.cc = CongestionControl()
         self.control = []
 
@@ -22,11 +23,67 @@ cdef class Path:
     cdef void stop_t3(self) noexcept:
         self.t3_deadline = INT64_MAX
 
+    cdef void set_mtu(self, uint32_t mtu) noexcept:
+        """Less than what IP guarantees is not believed (7.3; RFC 8201 section 4)."""
+        cdef bint ipv4 = is_ipv4(&self.route.remote)
+        self.mtu = max(mtu, <uint32_t>(LEAST_PATH_MTU if ipv4 else LEAST_IPV6_MTU))
+        self.pmtu = (self.mtu - (IPV4_HEADER if ipv4 else IPV6_HEADER)
+                     - (UDP_HEADER if self.route.remote_udp_port else 0)) & ~<uint32_t>3
+        self.cc.pmdcs = self.pmtu - COMMON_HEADER
+
+    cdef void restart_congestion_control(self) noexcept:
+        """9260-7.2.5-01: nothing is known of the network that packets go through from now on."""
+        self.cc.start(self.pmtu - COMMON_HEADER, is_ipv4(&self.route.remote))
+
+    cdef int change(self, dict changes) except -1:
+        """Protocol parameters of this path alone, by the names of ProtocolParameters."""
+        self.heartbeat_enabled = changes.get("heartbeat_enabled", self.heartbeat_enabled)
+        self.heartbeat_interval = changes.get("heartbeat_interval", self.heartbeat_interval)
+        self.path_max_retrans = changes.get("path_max_retrans", self.path_max_retrans)
+        self.sack_delay = changes.get("sack_delay", self.sack_delay)
+        self.sack_frequency = changes.get("sack_frequency", self.sack_frequency)
+        self.pmtu_discovery = changes.get("pmtu_discovery", self.pmtu_discovery)
+        if "path_mtu" in changes:
+            self.set_mtu(changes["path_mtu"])
+            self.pmtu_expires = INT64_MAX
+        if changes.get("dscp", self.route.dscp) != self.route.dscp:
+            self.route.dscp = changes["dscp"]
+            self.restart_congestion_control()            # 7.2.5.1: other queues, perhaps
+        return 0
+
+    cdef void follow(self, const Route *route) noexcept:
+        """Answers go to the UDP port and through the carrier of the packet that came (RFC 6951 section 5.4).
+
+        Another carrier is another way through the network, without UDP or from another source; another port
+        alone is a NAT that has forgotten.
+        """
+        cdef bint other_way = (self.route.carrier != route.carrier
+                               or (self.route.remote_udp_port == 0) != (route.remote_udp_port == 0))
+        self.route.remote_udp_port = route.remote_udp_port
+        self.route.carrier = route.carrier
+        if other_way:
+            self.set_mtu(self.mtu)                       # RFC 6951 section 5.6
+            self.restart_congestion_control()            # 7.2.5.2
+
+    @property
+    def host(self) -> str:
+        """The peer's address."""
+        return host_from_address(&self.route.remote)
+
+    @property
+    def path_mtu(self) -> int:
+        """The greatest IP packet, as ProtocolParameters.path_mtu."""
+        return self.mtu
+
+    @property
+    def dscp(self) -> int:
+        return self.route.dscp
+
     def snapshot(self) -> dict:
         return {
             "address": host_from_address(&self.route.remote), "udp_port": self.route.remote_udp_port,
             "local_address": host_from_address(&self.route.local), "carrier": self.route.carrier,
-            "state": self.state, "pmtu": self.pmtu,
+            "state": self.state, "mtu": self.mtu, "pmtu": self.pmtu,
             "srtt": self.rto.srtt, "rttvar": self.rto.rttvar, "rto": self.rto.rto,
             "error_count": self.error_count, "t3_rtx_running": self.t3_deadline != INT64_MAX,
             "packets_sent": self.packets_sent, "packets_received": self.packets_received,
@@ -37,15 +94,17 @@ cdef class Path:
 cdef Path new_path(const Route *route, uint8_t index, int state, ProtocolParameters parameters):
     """A path with the initial values of RFC 9260 sections 6.3.1 and 7.2.1."""
     cdef Path path = Path.__new__(Path)
-    cdef bint ipv4 = is_ipv4(&route.remote)
     path.route = route[0]
     path.index = index
     path.state = state
     path.heartbeat_enabled = parameters.heartbeat_enabled
     path.heartbeat_interval = parameters.heartbeat_interval
-    path.max_retrans = parameters.path_max_retrans
-    path.pmtu = (max(parameters.path_mtu, <uint32_t>LEAST_PATH_MTU) - (IPV4_HEADER if ipv4 else IPV6_HEADER)
-                 - (UDP_HEADER if route.remote_udp_port else 0)) & ~<uint32_t>3
+    path.path_max_retrans = parameters.path_max_retrans
+    path.sack_delay = parameters.sack_delay
+    path.sack_frequency = parameters.sack_frequency
+    path.pmtu_discovery = parameters.pmtu_discovery
+    path.route.dscp = parameters.dscp
+    path.set_mtu(parameters.path_mtu)
+    path.restart_congestion_control()
     rto_start(&path.rto, parameters)
-    path.cc.start(path.pmtu - COMMON_HEADER, ipv4)
     return path

@@ -2,7 +2,7 @@
 
 RFC 9260 sections 5.1.2, 5.4, 6.4, 8.1, 8.2 and 8.3.
 """
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint32_t
 
 from .address cimport Address
 from .path cimport Path
@@ -18,8 +18,12 @@ cdef int add_path(Tcb t, const Address *address, int state) except -1     # a fu
 cdef int count_error(Tcb t, Path path) except -1          # T3 expired, or a HEARTBEAT was not answered
 cdef int clear_errors(Tcb t, Path path, int reason) except -1        # the peer answered over this path
 cdef Path other_path(Tcb t, Path path)                    # where to send again what timed out on `path`
+cdef int set_primary(Tcb t, Path path) except -1
+cdef int reschedule_heartbeat(Tcb t, Path path, int64_t now) except -1
+cdef bint request_heartbeat(Tcb t, Path path, int64_t now) except -1
 cdef int send_heartbeat(Tcb t, Path path, int64_t now) except -1
 cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef int on_heartbeat_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1
+cdef int packet_too_big(Tcb t, Path path, uint32_t mtu, int64_t now) except -1      # says ICMP
 cdef int start_heartbeats(Tcb t, int64_t now) except -1

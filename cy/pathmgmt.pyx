@@ -2,15 +2,15 @@
 import errno
 
 from cpython.bytes cimport PyBytes_GET_SIZE
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from .address cimport Address, Route, host_from_address, is_ipv4, is_unicast
 from .chunks cimport get_heartbeat, make_chunk, make_tlv
 from .path cimport PATH_ACTIVE, PATH_INACTIVE, PATH_UNCONFIRMED, Path, new_path
 from .proto cimport (
-    DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED, HEARTBEAT, HEARTBEAT_ACK, HEARTBEAT_INFO,
-    SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
+    DROP_ICMP, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED, HEARTBEAT, HEARTBEAT_ACK,
+    HEARTBEAT_INFO, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
 )
 from .rto cimport rto_back_off, rto_sample
 from .tcb cimport Tcb
@@ -21,10 +21,13 @@ cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef enum:
     NONCE = 16                   # bytes; at least 64 bits (9260-3.3.5-03)
     MOST_PATHS = 32
+    UNTOLD_MTU = 576             # taken where a router does not tell its MTU (RFC 1191 section 5)
+cdef int64_t PMTU_LIFE = 600 * 1000000       # then the path may have become wider (RFC 1191 section 6.3)
 
 cdef enum:                       # spc_state of SCTP_PEER_ADDR_CHANGE
     ADDR_AVAILABLE = 0
     ADDR_UNREACHABLE = 1
+    ADDR_MADE_PRIM = 4
     ADDR_CONFIRMED = 5
 
 cdef enum:
@@ -59,9 +62,9 @@ cdef int tell_path(Tcb t, Path path, int change, int error) except -1:
 
 cdef int count_path_error(Tcb t, Path path) except -1:
     """One more unanswered transmission on this path (8.2); beyond Path.Max.Retrans it is inactive."""
-    if path.error_count <= path.max_retrans:             # 9260-8.3-04: then the counter stands still
+    if path.error_count <= path.path_max_retrans:             # 9260-8.3-04: then the counter stands still
         path.error_count += 1
-        if path.error_count > path.max_retrans and path.state == PATH_ACTIVE:
+        if path.error_count > path.path_max_retrans and path.state == PATH_ACTIVE:
             path.state = PATH_INACTIVE
             tell_path(t, path, ADDR_UNREACHABLE, FAILED_THRESHOLD)
     return 0
@@ -87,6 +90,30 @@ cdef int clear_errors(Tcb t, Path path, int reason) except -1:
     return 0
 
 
+cdef int set_primary(Tcb t, Path path) except -1:
+    """SETPRIMARY (11.1.6): new data goes there, as soon as the path is confirmed and while it works."""
+    if path is not t.primary:
+        t.primary = path
+        tell_path(t, path, ADDR_MADE_PRIM, FAILED_THRESHOLD)
+        t.want_transmit()
+    return 0
+
+
+cdef int reschedule_heartbeat(Tcb t, Path path, int64_t now) except -1:
+    """CHANGE HEARTBEAT (11.1.9): a new HB.interval counts from now."""
+    if t.state >= ESTABLISHED and path.state != PATH_UNCONFIRMED and path.heartbeat_info is None:
+        schedule_heartbeat(t, path, now)
+    return 0
+
+
+cdef bint request_heartbeat(Tcb t, Path path, int64_t now) except -1:
+    """REQUEST HEARTBEAT (11.1.10); False in a state that sends none."""
+    if t.state not in (ESTABLISHED, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED):
+        return False
+    send_heartbeat(t, path, now)
+    return True
+
+
 cdef Path other_path(Tcb t, Path path):
     """Another active path for what timed out on this one (9260-6.4-03); the same if there is none."""
     cdef Path candidate, best = None
@@ -96,6 +123,27 @@ cdef Path other_path(Tcb t, Path path):
         if candidate.state == PATH_ACTIVE and (best is None or candidate.error_count < best.error_count):
             best = candidate
     return best if best is not None else path
+
+
+cdef int packet_too_big(Tcb t, Path path, uint32_t mtu, int64_t now) except -1:
+    """A packet was longer than its path carries (7.3): shorter ones from now on, and again what is under way.
+
+    That is no sign of congestion.  A chunk that has a TSN cannot be cut any more; it goes alone, and the IP
+    layer cuts it (6.9).
+    """
+    cdef uint64_t in_flight = t.outstanding.data_bytes
+    if mtu == 0:
+        mtu = UNTOLD_MTU
+    if path is None or not path.pmtu_discovery or mtu >= path.mtu:
+        t.drop(DROP_ICMP)
+        return 0
+    path.set_mtu(mtu)
+    path.pmtu_expires = now + PMTU_LIFE
+    if t.outstanding.mark_path(path.index, path.index):
+        path.stop_t3()
+        t.peer_rwnd += <uint32_t>(in_flight - t.outstanding.data_bytes)
+        t.want_transmit()
+    return 0
 
 
 cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
@@ -132,7 +180,7 @@ cdef int schedule_heartbeat(Tcb t, Path path, int64_t now) except -1:
     """HB.interval + RTO, the RTO with +/- 50 % of jitter (9260-8.3-01); unconfirmed: no interval."""
     cdef int64_t jitter = <int64_t>(t.shared.entropy.uint32()) * path.rto.rto // 0xFFFFFFFF
     cdef int64_t jittered = path.rto.rto // 2 + jitter
-    if path.state == PATH_UNCONFIRMED and path.error_count <= path.max_retrans:
+    if path.state == PATH_UNCONFIRMED and path.error_count <= path.path_max_retrans:
         path.heartbeat_deadline = now + jittered
     elif path.heartbeat_enabled:
         path.heartbeat_deadline = now + path.heartbeat_interval + jittered
@@ -143,6 +191,9 @@ cdef int schedule_heartbeat(Tcb t, Path path, int64_t now) except -1:
 
 cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
     """Time for a HEARTBEAT, or the last one was not answered within an RTO (8.3)."""
+    if path.pmtu_expires <= now:
+        path.pmtu_expires = INT64_MAX
+        path.set_mtu(t.parameters.path_mtu)
     if path.heartbeat_info is not None:
         path.heartbeat_info = None
         rto_back_off(&path.rto, t.parameters)
@@ -166,7 +217,7 @@ cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
 
 
 cdef int probe(Tcb t, Path path, int64_t now) except -1:
-    """The turn of an unconfirmed path: HB.Max.Burst an RTO for all of them, the longest waiting first (5.4)."""
+    """An unconfirmed path's turn: HB.Max.Burst an RTO for all of them, the longest waiting first (5.4)."""
     cdef Path other, first = path
     for other in t.paths:
         if (other.state == PATH_UNCONFIRMED and other.heartbeat_info is None
@@ -180,10 +231,7 @@ cdef int probe(Tcb t, Path path, int64_t now) except -1:
 
 
 cdef int send_heartbeat(Tcb t, Path path, int64_t now) except -1:
-    """REQUEST HEARTBEAT (11.1.10), or its time has come.
-
-    Its info holds address and time (8.3), and a nonce that only the answer can hold.
-    """
+    """Its info holds address and time (8.3), and a nonce that only the answer can hold."""
     path.heartbeat_info = ((<const char *>path.route.remote.ip)[:16] + now.to_bytes(8, "big")
                            + t.shared.entropy.take(NONCE))
     path.heartbeat_sent = now

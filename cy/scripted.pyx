@@ -58,7 +58,7 @@ cdef class ScriptedEndpoint(Endpoint):
         return INT64_MAX if deadline is None else deadline
 
     cdef int receive_icmp(self, const uint8_t *quoted, uint32_t length, const Route *route, int kind,
-                          int64_t now) except -1:
+                          uint32_t mtu, int64_t now) except -1:
         self.script.receive_icmp(kind, quoted[:length], names(route), now)
         return 0
 

@@ -328,7 +328,17 @@ cdef class SocketBase:
             association.notify(SENDER_DRY_EVENT, (association.assoc_id,))
             self.engine.soon()
 
-    def heartbeats_changed(self, Association association not None):
-        """SCTP_PEER_ADDR_PARAMS gave a living association another HB.interval: it counts from now."""
-        association.paths_changed(clock())
+    def change_paths(self, Association association not None, str host, dict changes not None):
+        """Association.change_paths(), from now on."""
+        association.change_paths(host, changes, clock())
+        self.engine.soon()
+
+    def request_heartbeat(self, Association association not None, str host not None):
+        """A HEARTBEAT on demand (SPP_HB_DEMAND)."""
+        association.request_heartbeat(host, clock())
+        self.engine.soon()
+
+    def set_primary(self, Association association not None, str host not None):
+        """SCTP_PRIMARY_ADDR."""
+        association.set_primary(host)
         self.engine.soon()

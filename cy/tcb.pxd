@@ -110,7 +110,9 @@ cdef class Tcb(Schedulable):
     cdef uint32_t a_rwnd(self) noexcept
     cdef bint receive_buffer_full(self) noexcept
     cdef bint receive_buffer_overrun(self) noexcept
+    cdef uint32_t amdcs(self) noexcept
     cdef Path path_of(self, const Address *address)
+    cdef Path sending_path(self)
     cdef int64_t deadline(self) noexcept
     cdef int notify(self, int kind, tuple fields) except -1          # the user, if it wants to know
     cdef int reschedule(self) except -1

@@ -7,7 +7,7 @@ from .address cimport Address, same_ip
 from .agenda cimport Agenda
 from .entropy cimport Entropy
 from .outbox cimport Outbox
-from .path cimport Path
+from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path
 from .proto cimport CLOSED
 from .reasm cimport Reassembly
 from .sendq cimport SendQueue
@@ -62,6 +62,14 @@ cdef class Tcb(Schedulable):
         # Whoever keeps to a_rwnd needs little of that.
         return self.reassembly.bytes_held + self.unread_bytes >= 2 * <uint64_t>self.parameters.receive_buffer
 
+    cdef uint32_t amdcs(self) noexcept:
+        """The least PMDCS of all paths: such a DATA chunk can go again over any of them (7.3)."""
+        cdef Path path
+        cdef uint32_t least = self.primary.cc.pmdcs
+        for path in self.paths:
+            least = min(least, path.cc.pmdcs)
+        return least
+
     cdef Path path_of(self, const Address *address):
         """The path to this address of the peer, or None."""
         cdef Path path = self.primary
@@ -71,6 +79,22 @@ cdef class Tcb(Schedulable):
             if same_ip(&path.route.remote, address):
                 return path
         return None
+
+    cdef Path sending_path(self):
+        """The primary path while it works, else another that does (9260-6.4-01, 6.4-05, 8.2-03).
+
+        With none (the dormant state) the confirmed path with the fewest errors; that changes nothing of it.
+        """
+        cdef Path path, best = self.primary
+        if best.state == PATH_ACTIVE:
+            return best
+        for path in self.paths:
+            if path.state == PATH_ACTIVE:
+                return path
+            if path.state != PATH_UNCONFIRMED and (best.state == PATH_UNCONFIRMED
+                                                   or path.error_count < best.error_count):
+                best = path
+        return best
 
     cdef int64_t deadline(self) noexcept:
         cdef int64_t first = earliest(&self.timers)

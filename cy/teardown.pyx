@@ -5,7 +5,7 @@ from libc.stdint cimport INT64_MAX, int64_t
 
 from .chunks cimport make_abort, make_chunk, make_shutdown
 from .emit cimport emit_on
-from .path cimport PATH_ACTIVE, Path
+from .path cimport Path
 from .proto cimport (
     CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DATA_U, DROP_MALFORMED_CHUNK, ESTABLISHED, FLAG_T, SHUTDOWN,
     SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT,
@@ -65,20 +65,10 @@ cdef int delete_tcb(Tcb t, int error, int change) except -1:
     return 0
 
 
-cdef Path working_path(Tcb t):
-    """For what is sent once and never again: the primary path, or another if that one is given up."""
-    cdef Path path
-    if t.primary.state != PATH_ACTIVE:
-        for path in t.paths:
-            if path.state == PATH_ACTIVE:
-                return path
-    return t.primary
-
-
 cdef int abort_association(Tcb t, list causes, int error) except -1:
     """Tell the peer by ABORT and delete the TCB (9.1).  `causes` are encoded."""
     if not t.ended and t.peer_tag:
-        emit_on(t, working_path(t), t.peer_tag, make_abort(False, causes))
+        emit_on(t, t.sending_path(), t.peer_tag, make_abort(False, causes))
     if causes:
         t.cause_code = (causes[0][0] << 8) | causes[0][1]        # the user gets the causes of the peer only
     return delete_tcb(t, error, CANT_STR_ASSOC if t.state in (COOKIE_WAIT, COOKIE_ECHOED) else COMM_LOST)

@@ -86,14 +86,14 @@ cdef int after_packet(Tcb t, int64_t now) except -1:
         if not t.any_data_received:          # 9260-5.1-08
             t.any_data_received = True
             t.sack_due = True
-        if t.packets_to_acknowledge >= t.parameters.sack_frequency:
+        if t.packets_to_acknowledge >= t.packet_path.sack_frequency:
             t.sack_due = True
         if t.state == SHUTDOWN_SENT:         # 9260-9.2-03: SHUTDOWN answers; SACK: gaps or duplicates
             t.sack_due = t.tsn_map.has_gaps() or t.tsn_map.duplicate_count != 0
             t.packets_to_acknowledge = 0
             answer_data_in_shutdown_sent(t, now)
         elif not t.sack_due and t.timers.deadline[TIMER_SACK] == INT64_MAX:
-            t.timers.deadline[TIMER_SACK] = now + t.parameters.sack_delay
+            t.timers.deadline[TIMER_SACK] = now + t.packet_path.sack_delay
     return 0
 
 

@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset
 from .chunks cimport put_data_header
 from .crc32c cimport seal_packet
 from .outstanding cimport Flight, OutChunk, Outstanding
-from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path
+from .path cimport PATH_ACTIVE, Path
 from .proto cimport (
     COOKIE_ECHOED, DATA_B, DATA_E, DATA_I, DATA_U, ESTABLISHED, SACK, SHUTDOWN_PENDING,
     SHUTDOWN_RECEIVED,
@@ -62,7 +62,7 @@ cdef Path next_path(Tcb t):
 
 cdef Path answer_path(Tcb t):
     """SACK and control chunks go to the source of what they answer, if it is confirmed (9260-6.4-02)."""
-    return t.reply_path if t.reply_path.state == PATH_ACTIVE else new_data_path(t)
+    return t.reply_path if t.reply_path.state == PATH_ACTIVE else t.sending_path()
 
 
 cdef Path data_path(Tcb t):
@@ -75,24 +75,7 @@ cdef Path data_path(Tcb t):
         path = t.paths[chunk.path]
         if path.state == PATH_ACTIVE:
             return path
-    return new_data_path(t)
-
-
-cdef Path new_data_path(Tcb t):
-    """The primary path while it works, else another that does (9260-6.4-01, 6.4-05, 8.2-03).
-
-    With none (the dormant state) the confirmed path with the fewest errors; that changes nothing of it.
-    """
-    cdef Path path, best
-    if t.primary.state == PATH_ACTIVE:
-        return t.primary
-    best = t.primary
-    for path in t.paths:
-        if path.state == PATH_ACTIVE:
-            return path
-        if path.state != PATH_UNCONFIRMED and path.error_count < best.error_count:
-            best = path
-    return best
+    return t.sending_path()
 
 
 cdef uint32_t burst_limit(Tcb t, Path path) noexcept:
@@ -250,7 +233,7 @@ cdef uint32_t put_data(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32
         if t.outstanding.marked:
             return position
     t.fast_retransmit_now = t.timeout_retransmit_now = False
-    if path is not new_data_path(t):
+    if path is not t.sending_path():
         return position
     return put_new(t, path, flight, packet, position, limit, position != start, now)
 
@@ -260,11 +243,14 @@ cdef uint32_t put_marked(Tcb t, Path path, Flight *flight, uint8_t *packet, uint
     cdef Outstanding outstanding = t.outstanding
     cdef OutChunk *chunk
     cdef tsn_t tsn
-    cdef uint32_t start = position
+    cdef uint32_t start = position, size
     cdef bint whatever = t.fast_retransmit_now or t.timeout_retransmit_now   # one packet ignores cwnd
     while True:
         chunk = outstanding.next_marked(&tsn)
-        if chunk == NULL or position + DATA_HEADER + pad4(chunk.length) > path.pmtu:
+        if chunk == NULL:
+            break
+        size = DATA_HEADER + pad4(chunk.length)
+        if position + size > path.pmtu and not (position == COMMON_HEADER and oversized_may_go(t, size)):
             break
         if chunk.path != path.index and path is not data_path(t):
             break                            # it goes elsewhere
@@ -280,13 +266,21 @@ cdef uint32_t put_marked(Tcb t, Path path, Flight *flight, uint8_t *packet, uint
     return position
 
 
+cdef bint oversized_may_go(Tcb t, uint32_t size) noexcept:
+    """A chunk cut before the PMTU fell goes in a packet of its own, which the IP layer cuts (6.9)."""
+    if t.shared.outbox.reserve(COMMON_HEADER + size) != NULL:
+        return True
+    t.want_transmit()
+    return False
+
+
 cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_t position, uint32_t limit,
                       bint has_data, int64_t now) except 0:
     cdef SendQueue queue = t.send_queue
     cdef Outstanding outstanding = t.outstanding
     cdef Message *message
     cdef OutChunk *chunk
-    cdef uint32_t room, remaining, size, bundle_room, greatest = path.cc.pmdcs - DATA_HEADER
+    cdef uint32_t room, remaining, size, bundle_room, greatest = t.amdcs() - DATA_HEADER
     cdef uint8_t flags
     cdef tsn_t tsn
     if t.parameters.max_segment:
@@ -301,7 +295,7 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
         if room < DATA_HEADER + 4:
             break
         bundle_room = room - DATA_HEADER
-        room = min(bundle_room, greatest)
+        room = min(bundle_room, greatest)                # 9260-7.3-01: it may have to go another way
         remaining = message.length - message.taken
         size = remaining
         if remaining > room:

@@ -50,15 +50,17 @@ cdef extern from "udp_impl.h" nogil:
         int icmp_version
         uint8_t icmp_type
         uint8_t icmp_code
+        uint32_t icmp_mtu
 
     int udp_open(int ipv6, const uint8_t *ip, uint32_t scope, uint16_t port)
     int udp_local_name(int fd, uint8_t *ip, uint32_t *scope, uint16_t *port)
     int udp_enlarge_buffers(int fd, int wanted, int *receive_buffer, int *send_buffer)
     int udp_set_gro(int fd, int on)
+    int udp_set_pmtu_discovery(int fd, int ipv6, int on)
     int udp_knows_gso(int fd)
     void udp_put(udp_batch *batch, int i, int ipv6, const uint8_t *data, uint32_t length, uint32_t segment,
                  const uint8_t *remote, uint32_t remote_scope, uint16_t remote_port,
-                 const uint8_t *local, uint32_t local_scope)
+                 const uint8_t *local, uint32_t local_scope, uint8_t dscp)
     int udp_send(int fd, udp_batch *batch, int count, int use_mmsg)
     int udp_receive(int fd, udp_batch *batch, uint8_t *buffers, int use_mmsg)
     void udp_take_message(udp_batch *batch, int i, udp_arrival *out)
@@ -111,7 +113,7 @@ cdef class UdpCarrier(Carrier):
     cdef readonly uint64_t packets_lost              # the system would not send them
     cdef readonly uint64_t icmp_errors
     cdef readonly dict lost_by_errno
-    cdef bint gso, gro
+    cdef bint gso, gro, discovers_pmtu
     cdef bint error_waits                    # there may be something in the socket's error queue
     cdef udp_batch *outgoing
     cdef int ends[UDP_SEND_BATCH]            # of its messages: index behind the last packet
@@ -194,9 +196,25 @@ cdef class UdpCarrier(Carrier):
         if udp_set_gro(self.fd, on) == 0:
             self.gro = on
 
+    @property
+    def pmtu_discovery(self):
+        """Whether IPv4 datagrams must not be cut on their way (RFC 791: DF), so that ICMP tells their limit.
+
+        Off at first: RFC 6951 section 5.6 forbids to rely on ICMP.  IPv6 tells it anyway.
+        """
+        return self.discovers_pmtu
+
+    @pmtu_discovery.setter
+    def pmtu_discovery(self, bint on):
+        cdef int result = udp_set_pmtu_discovery(self.fd, self.is_ipv6, on)
+        if result < 0:
+            raise OSError(-result, os.strerror(-result))
+        self.discovers_pmtu = on
+
     def snapshot(self):
         """The buffer sizes, switches and counters as a dict."""
         names = ("receive_buffer", "send_buffer", "use_gso", "use_gro", "use_mmsg", "offload_limit",
+                 "pmtu_discovery",
                  "datagrams_received", "packets_received", "bytes_received", "receive_calls",
                  "datagrams_sent", "packets_sent", "bytes_sent", "send_calls",
                  "packets_offloaded", "packets_coalesced", "packets_lost", "icmp_errors")
@@ -290,7 +308,8 @@ cdef class UdpCarrier(Carrier):
             if not self.next_error(&kind):
                 return 0
             if kind:
-                endpoint.receive_icmp(self.arrival.data, self.arrival.length, &self.route, kind, now)
+                endpoint.receive_icmp(self.arrival.data, self.arrival.length, &self.route, kind,
+                                      self.arrival.icmp_mtu, now)
         return 0                                     # the error queue keeps the descriptor readable
 
     cdef bint next_error(self, int *kind) noexcept nogil:
@@ -364,7 +383,7 @@ cdef class UdpCarrier(Carrier):
             udp_put(self.outgoing, built, self.is_ipv6, buffer + packet.offset, length,
                     packet.length if run > 1 else 0,
                     packet.route.remote.ip, packet.route.remote.scope_id, packet.route.remote_udp_port,
-                    packet.route.local.ip, packet.route.local.scope_id)
+                    packet.route.local.ip, packet.route.local.scope_id, packet.route.dscp)
             next += run
             self.ends[built] = next
             built += 1
@@ -412,10 +431,13 @@ cdef class UdpCarrier(Carrier):
     # --- Python face, for tests and tools
 
     def send_packets(self, list packets not None):
-        """Send [(packet, host, port, source host or "")]; how many went.  At most 512 packets and 256 KB."""
+        """Send [(packet, host, port, source host or "")], a DSCP may follow; how many went.
+
+        At most 512 packets and 256 KB.
+        """
         outbox = Outbox()
-        for packet, host, port, source in packets:
-            if not outbox.put(packet, host, port, source, self.index):
+        for packet, host, port, source, *dscp in packets:
+            if not outbox.put(packet, host, port, source, self.index, *dscp):
                 raise ValueError("more than an outbox holds")
         return self.send_batch(outbox, 0)
 

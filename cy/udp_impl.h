@@ -75,6 +75,7 @@ typedef struct {
     uint16_t remote_port;
     int icmp_version;            /* of an error: 4 or 6; 0: not from ICMP */
     uint8_t icmp_type, icmp_code;
+    uint32_t icmp_mtu;           /* of the next hop, where a datagram was too big */
 } udp_arrival;
 
 /* --- addresses */
@@ -156,6 +157,18 @@ static inline int udp_knows_gso(int fd)
 #endif
 }
 
+/* Whether IPv4 routers may cut datagrams (RFC 791: DF), or say by ICMP that they are too big. */
+static inline int udp_set_pmtu_discovery(int fd, int ipv6, int on)
+{
+#if defined(IP_MTU_DISCOVER) && defined(IPV6_MTU_DISCOVER)
+    return ipv6 ? udp_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, on ? IPV6_PMTUDISC_WANT : IPV6_PMTUDISC_DONT)
+                : udp_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_WANT : IP_PMTUDISC_DONT);
+#else
+    (void)fd; (void)ipv6;
+    return on ? -ENOPROTOOPT : 0;
+#endif
+}
+
 /* What a carrier's socket needs beyond being open; only asking for the local address can fail it. */
 static inline int udp_set_options(int fd, int ipv6)
 {
@@ -163,9 +176,6 @@ static inline int udp_set_options(int fd, int ipv6)
     if (ipv6) {
         udp_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
         result = udp_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-#ifdef IPV6_MTU_DISCOVER
-        udp_set(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
-#endif
 #ifdef IPV6_RECVERR
         udp_set(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
 #endif
@@ -177,13 +187,11 @@ static inline int udp_set_options(int fd, int ipv6)
 #elif defined(IP_RECVDSTADDR)
         result = udp_set(fd, IPPROTO_IP, IP_RECVDSTADDR, 1);
 #endif
-#ifdef IP_MTU_DISCOVER
-        udp_set(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
-#endif
 #ifdef IP_RECVERR
         udp_set(fd, IPPROTO_IP, IP_RECVERR, 1);
 #endif
     }
+    udp_set_pmtu_discovery(fd, ipv6, 0);
     return result;
 }
 
@@ -278,7 +286,7 @@ static inline void udp_add_source(struct msghdr *header, const uint8_t *ip, uint
 /* Make message i of the batch; a `segment` other than 0 lets the system cut it into datagrams of that size. */
 static inline void udp_put(udp_batch *batch, int i, int ipv6, const uint8_t *data, uint32_t length, uint32_t segment,
                            const uint8_t *remote, uint32_t remote_scope, uint16_t remote_port,
-                           const uint8_t *local, uint32_t local_scope)
+                           const uint8_t *local, uint32_t local_scope, uint8_t dscp)
 {
     struct msghdr *header = &batch->messages[i].msg_hdr;
     memset(header, 0, sizeof(*header));
@@ -290,6 +298,11 @@ static inline void udp_put(udp_batch *batch, int i, int ipv6, const uint8_t *dat
     header->msg_namelen = udp_put_name(&batch->names[i], ipv6, remote, remote_scope, remote_port);
     header->msg_control = batch->controls[i].bytes;
     udp_add_source(header, local, local_scope);
+    if (dscp) {
+        int traffic_class = dscp;
+        udp_add_control(header, ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_TCLASS : IP_TOS,
+                        &traffic_class, sizeof(traffic_class));
+    }
 #ifdef __linux__
     if (segment) {
         uint16_t size = (uint16_t)segment;
@@ -401,6 +414,7 @@ static inline void udp_take_control(struct cmsghdr *item, udp_arrival *out)
             out->icmp_version = 6;
         out->icmp_type = error.ee_type;
         out->icmp_code = error.ee_code;
+        out->icmp_mtu = error.ee_info;
     }
 #endif
 }

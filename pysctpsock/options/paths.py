@@ -1,6 +1,7 @@
-"""Options of one address of the peer: what it is like, heartbeats, delayed acknowledgements, its UDP port.
+"""Options of one address of the peer: what it is like, heartbeats, path MTU, delayed
+acknowledgements, its UDP port, and which one is the primary.
 
-RFC 6458 sections 8.1.12, 8.1.19 and 8.2.2, RFC 6951 section 6.1.
+RFC 6458 sections 8.1.9, 8.1.12, 8.1.19 and 8.2.2, RFC 6951 section 6.1.
 """
 from __future__ import annotations
 
@@ -29,12 +30,6 @@ def known_address(target: Target, storage: Any) -> dict[str, Any] | None:
     raise error(errno.EINVAL, f"no path to {address[0]} port {address[1]}")
 
 
-def mtu_of(path: dict[str, Any]) -> int:
-    """The path's MTU with IP and UDP headers, as the API counts it."""
-    headers = 40 if ":" in path["address"] else 20
-    return int(path["pmtu"]) + headers + (8 if path["udp_port"] else 0)
-
-
 def fragmentation_point(path: dict[str, Any], max_segment: int = 0) -> int:
     """The longest message that goes in one DATA chunk (common header 12, chunk header 16)."""
     greatest = int(path["pmtu"]) - 12 - 16
@@ -47,7 +42,7 @@ def paddrinfo(target: Target, path: dict[str, Any]) -> Any:
         spinfo_assoc_id=association.assoc_id,
         spinfo_address=target.sock.shown_address(path["address"], association.peer_port),
         spinfo_state=path["state"], spinfo_cwnd=path["cwnd"], spinfo_srtt=path["srtt"] // MS,
-        spinfo_rto=path["rto"] // MS, spinfo_mtu=mtu_of(path),
+        spinfo_rto=path["rto"] // MS, spinfo_mtu=path["mtu"],
     )
 
 
@@ -58,14 +53,32 @@ def paddrinfo_get(target: Target, request: Any) -> Any:
     return paddrinfo(target, path)
 
 
-def set_sack(parameters: Any, delay: int, frequency: int) -> None:
+# ------------------------------------------------------------------ parameters of one path, or of all
+
+def holder(target: Target, path: dict[str, Any] | None) -> Any:
+    """What has the parameters: the core's Path, or for a wildcard the association's or the endpoint's."""
+    return target.parameters if path is None else target.association.path(path["address"])
+
+
+def change(target: Target, path: dict[str, Any] | None, changes: dict[str, Any]) -> None:
+    """Put protocol parameters in force for an address, or for all, those to come included."""
+    if target.association is not None:
+        target.sock.change_paths(target.association, path["address"] if path else None, changes)
+    else:
+        for name, value in changes.items():
+            setattr(target.parameters, name, value)
+
+
+def sack_changes(now: Any, delay: int, frequency: int) -> dict[str, Any]:
     """Delay in milliseconds, 0: as it is; frequency in packets, 1: acknowledge each, 0: as it is."""
+    changes = {}
     if delay:
-        parameters.sack_delay = delay * MS
-        if parameters.sack_frequency == 1:
-            parameters.sack_frequency = 2
+        changes["sack_delay"] = delay * MS
+        if now.sack_frequency == 1:
+            changes["sack_frequency"] = 2
     if frequency:
-        parameters.sack_frequency = frequency
+        changes["sack_frequency"] = frequency
+    return changes
 
 
 def sack_get(target: Target, request: Any) -> Any:
@@ -78,7 +91,7 @@ def sack_get(target: Target, request: Any) -> Any:
 def sack_set(target: Target, value: Any) -> None:
     if value.sack_delay > 500:
         raise error(errno.EINVAL, "a SACK may be delayed by 500 ms at most (RFC 9260 section 6.2)")
-    set_sack(target.parameters, value.sack_delay, value.sack_freq)
+    change(target, None, sack_changes(target.parameters, value.sack_delay, value.sack_freq))
 
 
 def sack_from_older(old: Any) -> Any:
@@ -90,23 +103,37 @@ def sack_to_older(new: Any) -> Any:
 
 
 def paddrparams_get(target: Target, request: Any) -> Any:
-    known_address(target, request.spp_address)
-    p = target.parameters
+    p = holder(target, known_address(target, request.spp_address))
     delayed = p.sack_frequency != 1
-    flags = c.SPP_PMTUD_ENABLE
+    flags = c.SPP_PMTUD_ENABLE if p.pmtu_discovery else c.SPP_PMTUD_DISABLE
     flags |= c.SPP_HB_ENABLE if p.heartbeat_enabled else c.SPP_HB_DISABLE
     flags |= c.SPP_SACKDELAY_ENABLE if delayed else c.SPP_SACKDELAY_DISABLE
-    pmtu = 0
-    if target.association is not None:
-        pmtu = mtu_of(target.association.snapshot()["paths"][0])
+    flags |= c.SPP_DSCP if p.dscp else 0
+    if p is not target.parameters:
+        pmtu = p.path_mtu
+    elif target.association is not None:
+        pmtu = min(path.path_mtu for path in target.association.paths)
+    else:
+        pmtu = 0 if p.pmtu_discovery else p.path_mtu
     return structs.sctp_paddrparams(
         spp_assoc_id=request.spp_assoc_id, spp_address=request.spp_address,
         spp_hbinterval=p.heartbeat_interval // MS, spp_pathmaxrxt=p.path_max_retrans, spp_pathmtu=pmtu,
-        spp_sackdelay=p.sack_delay // MS if delayed else 0, spp_flags=flags,
+        spp_sackdelay=p.sack_delay // MS if delayed else 0, spp_flags=flags, spp_dscp=p.dscp,
     )
 
 
 def paddrparams_set(target: Target, value: Any) -> None:
+    check_paddrparams(value)
+    path = known_address(target, value.spp_address)
+    if value.spp_flags & c.SPP_HB_DEMAND and target.association is None:
+        raise error(errno.EINVAL, "no path to send a HEARTBEAT on")
+    change(target, path, paddrparams_changes(holder(target, path), value))
+    if value.spp_flags & c.SPP_HB_DEMAND:
+        for each in [path] if path else target.association.snapshot()["paths"]:
+            target.sock.request_heartbeat(target.association, each["address"])
+
+
+def check_paddrparams(value: Any) -> None:
     flags = value.spp_flags
     for pair in (c.SPP_HB, c.SPP_PMTUD, c.SPP_SACKDELAY):
         if flags & pair == pair:
@@ -115,25 +142,44 @@ def paddrparams_set(target: Target, value: Any) -> None:
         raise error(errno.EINVAL, "the older structure has neither flow label nor DSCP")
     if value.spp_sackdelay > 500 or 0 < value.spp_pathmtu < 512:
         raise error(errno.EINVAL, "SCTP_PEER_ADDR_PARAMS: sackdelay up to 500 ms, pathmtu from 512 bytes")
-    known_address(target, value.spp_address)
-    if flags & c.SPP_HB_DEMAND and target.association is None:
-        raise error(errno.EINVAL, "no path to send a HEARTBEAT on")
-    if flags & (c.SPP_PMTUD_DISABLE | c.SPP_DSCP | c.SPP_IPV6_FLOWLABEL | c.SPP_HB_DEMAND):
-        raise error(errno.EOPNOTSUPP, "SCTP_PEER_ADDR_PARAMS: only heartbeats, pathmaxrxt and sackdelay yet")
-    p = target.parameters
-    if flags & c.SPP_HB_ENABLE:
-        p.heartbeat_enabled = True
-        if value.spp_hbinterval or flags & c.SPP_HB_TIME_IS_ZERO:
-            p.heartbeat_interval = value.spp_hbinterval * MS
-    elif flags & c.SPP_HB_DISABLE:
-        p.heartbeat_enabled = False
+    if flags & c.SPP_IPV6_FLOWLABEL:
+        raise error(errno.EOPNOTSUPP, "SCTP_PEER_ADDR_PARAMS: flow labels cannot be chosen")
+
+
+def paddrparams_changes(now: Any, value: Any) -> dict[str, Any]:
+    """What the structure asks to change of the parameters as they are now."""
+    flags = value.spp_flags
+    changes: dict[str, Any] = {}
+    if flags & c.SPP_HB:
+        changes["heartbeat_enabled"] = bool(flags & c.SPP_HB_ENABLE)
+    if flags & c.SPP_HB_ENABLE and (value.spp_hbinterval or flags & c.SPP_HB_TIME_IS_ZERO):
+        changes["heartbeat_interval"] = value.spp_hbinterval * MS
+    if flags & c.SPP_PMTUD:
+        changes["pmtu_discovery"] = bool(flags & c.SPP_PMTUD_ENABLE)
+    if flags & c.SPP_PMTUD_DISABLE and value.spp_pathmtu:
+        changes["path_mtu"] = value.spp_pathmtu
     if flags & c.SPP_SACKDELAY_ENABLE:
-        set_sack(p, value.spp_sackdelay, 2 if p.sack_frequency == 1 else 0)
+        changes |= sack_changes(now, value.spp_sackdelay, 2 if now.sack_frequency == 1 else 0)
     elif flags & c.SPP_SACKDELAY_DISABLE:
-        p.sack_frequency = 1
-    p.path_max_retrans = value.spp_pathmaxrxt or p.path_max_retrans
-    if target.association is not None and (flags & c.SPP_HB or value.spp_pathmaxrxt):
-        target.sock.heartbeats_changed(target.association)
+        changes["sack_frequency"] = 1
+    if flags & c.SPP_DSCP:
+        changes["dscp"] = value.spp_dscp & 0xFC
+    if value.spp_pathmaxrxt:
+        changes["path_max_retrans"] = value.spp_pathmaxrxt
+    return changes
+
+
+def primary_get(target: Target, request: Any) -> Any:
+    association = target.association
+    return structs.sctp_prim(request.ssp_assoc_id,
+                             target.sock.shown_address(association.peer_host, association.peer_port))
+
+
+def primary_set(target: Target, value: Any) -> None:
+    path = known_address(target, value.ssp_addr)
+    if path is None:
+        raise error(errno.EINVAL, "SCTP_PRIMARY_ADDR wants an address of the peer")
+    target.sock.set_primary(target.association, path["address"])
 
 
 def udpencaps_get(target: Target, request: Any) -> Any:
@@ -151,8 +197,13 @@ def udpencaps_set(target: Target, value: Any) -> None:
 OPTIONS = [
     Option("SCTP_PEER_ADDR_PARAMS", structs.sctp_paddrparams, "B", paddrparams_get, paddrparams_set,
            rfc="8.1.12", lengths=(152,),
-           errors=("EINVAL: both of a pair of flags, sackdelay above 500, pathmtu below 512, no such path",),
-           about="Heartbeats, Path.Max.Retrans, path MTU and SACK delay of one address or of all."),
+           errors=("EINVAL: both of a pair of flags, sackdelay above 500, pathmtu below 512, no such path",
+                   "EOPNOTSUPP: a flow label"),
+           about="Heartbeats, also on demand, Path.Max.Retrans, path MTU, SACK delay and DSCP of one "
+                 "address or of all."),
+    Option("SCTP_PRIMARY_ADDR", structs.sctp_prim, "C", primary_get, primary_set, rfc="8.1.9",
+           errors=("EINVAL: no address of the peer",),
+           about="The address of the peer that new data goes to."),
     Option("SCTP_DELAYED_SACK", structs.sctp_sack_info, "A", sack_get, sack_set, rfc="8.1.19",
            older=(structs.sctp_assoc_value, sack_from_older, sack_to_older),
            errors=("EINVAL: a delay above 500 ms",),

@@ -30,7 +30,7 @@ SPACE = {**vars(constants), **vars(structs), "assoc_id": row.assoc_id,
 LENGTHS = (*range(18), 19, 20, 21, 23, 24, 25, 31, 32, 33, 131, 132, 133, 143, 144, 145, 151, 152, 153, 155,
            156, 157, 175, 176, 177, 255, 256, 257)
 LACKING = {  # what has no row yet; nothing else may be missing
-    "SCTP_PRIMARY_ADDR", "SCTP_PEER_ADDR_THLDS", "SCTP_PEER_ADDR_THLDS_V2",
+    "SCTP_PEER_ADDR_THLDS", "SCTP_PEER_ADDR_THLDS_V2",
     "SCTP_GET_ASSOC_STATS", "SCTP_PR_SUPPORTED", "SCTP_DEFAULT_PRINFO", "SCTP_PR_ASSOC_STATUS",
     "SCTP_PR_STREAM_STATUS",
 }

@@ -210,6 +210,83 @@ def test_peer_addr_params_refused(value):
         put(make_socket(), c.SCTP_PEER_ADDR_PARAMS, value)
 
 
+PATH = ("192.0.2.7", 5000)
+
+
+class PathSocket(SimpleNamespace):
+    """A socket whose association has one path, and notes what options ask of it."""
+
+    def __init__(self):
+        path = SimpleNamespace(
+            heartbeat_enabled=True, heartbeat_interval=30_000_000, path_max_retrans=5, sack_delay=200_000,
+            sack_frequency=2, path_mtu=1500, pmtu_discovery=True, dscp=0)
+        shown = {"address": PATH[0], "udp_port": 9899, "mtu": 1500}
+        association = SimpleNamespace(
+            parameters=ProtocolParameters(), peer_port=PATH[1], peer_host=PATH[0], paths=[path],
+            path=lambda host: path, snapshot=lambda: {"paths": [shown]})
+        self.asked = []
+        super().__init__(
+            **vars(make_socket(association)), association=association, path=path, core_address=lambda a: a,
+            shown_address=lambda host, port: (host, port),
+            change_paths=lambda association, host, changes: self.asked.append((host, changes)),
+            request_heartbeat=lambda association, host: self.asked.append((host, "heartbeat")),
+            set_primary=lambda association, host: self.asked.append((host, "primary")))
+
+
+@pytest.mark.parametrize(("value", "changes"), [
+    (paddrparams(c.SPP_HB_ENABLE, spp_hbinterval=7), {"heartbeat_enabled": True, "heartbeat_interval": 7000}),
+    (paddrparams(c.SPP_HB_ENABLE), {"heartbeat_enabled": True}),
+    (paddrparams(c.SPP_HB_ENABLE | c.SPP_HB_TIME_IS_ZERO),
+     {"heartbeat_enabled": True, "heartbeat_interval": 0}),
+    (paddrparams(c.SPP_HB_DISABLE, spp_hbinterval=7), {"heartbeat_enabled": False}),
+    (paddrparams(c.SPP_PMTUD_DISABLE, spp_pathmtu=1280), {"pmtu_discovery": False, "path_mtu": 1280}),
+    (paddrparams(c.SPP_PMTUD_ENABLE, spp_pathmtu=1280), {"pmtu_discovery": True}),
+    (paddrparams(c.SPP_SACKDELAY_ENABLE, spp_sackdelay=100), {"sack_delay": 100_000}),
+    (paddrparams(c.SPP_SACKDELAY_DISABLE), {"sack_frequency": 1}),
+    (paddrparams(c.SPP_DSCP, spp_dscp=0xBB), {"dscp": 0xB8}),
+    (paddrparams(0, spp_pathmaxrxt=3, spp_hbinterval=9, spp_pathmtu=1000), {"path_max_retrans": 3}),
+])
+def test_peer_addr_params_of_one_path(value, changes):
+    """RFC 6458 section 8.1.12: only what its flag names, and of the address given; of all without one."""
+    for address, host in ((PATH, PATH[0]), (("0.0.0.0", 0), None)):
+        sock = PathSocket()
+        value.spp_address = address
+        put(sock, c.SCTP_PEER_ADDR_PARAMS, value)
+        assert sock.asked == [(host, changes)]
+
+
+def test_heartbeat_on_demand():
+    sock = PathSocket()
+    put(sock, c.SCTP_PEER_ADDR_PARAMS, paddrparams(c.SPP_HB_DEMAND, spp_address=PATH))
+    assert sock.asked == [(PATH[0], {}), (PATH[0], "heartbeat")]
+
+
+def test_peer_addr_params_are_the_paths():
+    sock = PathSocket()
+    vars(sock.path).update(heartbeat_enabled=False, heartbeat_interval=1_000_000, path_max_retrans=9,
+                           sack_delay=50_000, path_mtu=1300, pmtu_discovery=False, dscp=0xB8)
+    request = structs.sctp_paddrparams(spp_address=PATH)
+    value = structs.sctp_paddrparams.unpack(
+        options.get_option(sock, c.SOL_SCTP, c.SCTP_PEER_ADDR_PARAMS, bytes(request)))
+    assert value == structs.sctp_paddrparams(
+        spp_address=PATH, spp_hbinterval=1000, spp_pathmaxrxt=9, spp_pathmtu=1300, spp_sackdelay=50,
+        spp_flags=c.SPP_HB_DISABLE | c.SPP_PMTUD_DISABLE | c.SPP_SACKDELAY_ENABLE | c.SPP_DSCP,
+        spp_dscp=0xB8)
+
+
+def test_primary_addr():
+    """SCTP_PRIMARY_ADDR (RFC 6458 section 8.1.9)."""
+    sock = PathSocket()
+    assert get(sock, c.SCTP_PRIMARY_ADDR, structs.sctp_prim).ssp_addr.address[:2] == PATH
+    put(sock, c.SCTP_PRIMARY_ADDR, structs.sctp_prim(0, PATH))
+    assert sock.asked == [(PATH[0], "primary")]
+    for address in (("192.0.2.8", 5000), ("0.0.0.0", 0), (PATH[0], 5001)):
+        with raises(errno.EINVAL):
+            put(sock, c.SCTP_PRIMARY_ADDR, structs.sctp_prim(0, address))
+    with raises(errno.EINVAL):
+        put(make_socket(), c.SCTP_PRIMARY_ADDR, structs.sctp_prim(0, PATH))
+
+
 def test_peer_addr_params():
     """hbinterval counts only with HB_ENABLE, and 0 only with HB_TIME_IS_ZERO; pathmaxrxt whenever not 0."""
     sock = make_socket()

@@ -247,6 +247,40 @@ def test_options_of_the_socket():
             assert carrier.receive_buffer > plain.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
 
+@pytest.mark.skipif(not LINUX, reason="what a Linux socket says of itself")
+@pytest.mark.parametrize(("host", "ipv6", "level", "option"), [
+    ("127.0.0.1", False, socket.IPPROTO_IP, 10), ("::1", True, socket.IPPROTO_IPV6, 23)])
+def test_path_mtu_discovery(host, ipv6, level, option):
+    """RFC 6951 section 5.6: only on demand, as nobody may rely on ICMP; then DF is set (IP_PMTUDISC_WANT)."""
+    carrier = UdpCarrier(host, 0, ipv6)
+    with socket.socket(fileno=os.dup(carrier.fd)) as sock:
+        for on in (False, True, False):
+            carrier.pmtu_discovery = on
+            assert carrier.pmtu_discovery == on
+            assert sock.getsockopt(level, option) == int(on)      # ..._MTU_DISCOVER
+
+
+@pytest.mark.skipif(not LINUX, reason="the ancillary data's names are Linux's")
+@pytest.mark.parametrize(("host", "ipv6", "level", "receive", "item"), [
+    ("127.0.0.1", False, socket.IPPROTO_IP, 13, 1), ("::1", True, socket.IPPROTO_IPV6, 66, 67)])
+def test_traffic_class(host, ipv6, level, receive, item):
+    """RFC 9260 section 7.2.5.1: packets bear their path's DSCP; those of different ones share no message."""
+    carrier = UdpCarrier(host, 0, ipv6)
+    with socket.socket(socket.AF_INET6 if ipv6 else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((host, 0))
+        sock.settimeout(5)
+        sock.setsockopt(level, receive, 1)                        # IP_RECVTOS, IPV6_RECVTCLASS
+        port = sock.getsockname()[1]
+        assert carrier.send_packets([(b"x" * 12, host, port, "", dscp) for dscp in (0, 0xB8, 0x20)]) == 3
+        classes = []
+        for _ in range(3):
+            _, ancillary, _, _ = sock.recvmsg(100, 100)
+            ((_, kind, value),) = ancillary
+            assert kind == item
+            classes.append(value[0])
+        assert classes == [0, 0xB8, 0x20]
+
+
 def test_close_frees_the_port_and_twice_is_allowed():
     carrier = UdpCarrier("127.0.0.1", 0, False)
     address = carrier.local_address()
