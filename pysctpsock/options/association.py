@@ -168,7 +168,7 @@ OPTIONS = [
                  "Max.Init.Retransmits and the longest T1 (ms); 0 leaves one as it is."),
     Option("SCTP_NODELAY", None, "", *both("nodelay"), rfc="8.1.5",
            about="Small messages go at once, without waiting for acknowledgements of others (Nagle's rule)."),
-    Option("SCTP_AUTOCLOSE", None, "", autoclose_get, autoclose_set, rfc="8.1.8", exact_int=True,
+    Option("SCTP_AUTOCLOSE", None, "", autoclose_get, autoclose_set, rfc="8.1.8", exact=True,
            before=one_to_many_only, errors=("EOPNOTSUPP: a one-to-one socket",),
            about="Seconds without data after which later associations end gracefully; 0: never."),
     Option("SCTP_ADAPTATION_LAYER", structs.sctp_setadaptation, "", adaptation_get, adaptation_set,

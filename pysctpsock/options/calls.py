@@ -1,7 +1,7 @@
 """The options behind libsctp's functions, for programs that call them directly: packed address lists.
 
 Linux's numbers and layouts; RFC 6458 sections 9.1 to 9.9 describe the functions.  What a call of C returns
-beside 0 (an association's id, a descriptor) Python's setsockopt() has no place for: use the functions.
+beside 0, an association's id, Python's setsockopt() has no place for: use the functions.
 """
 from __future__ import annotations
 
@@ -50,13 +50,15 @@ def addresses_get(method: str) -> Callable[[Target, Any], Any]:
     return get
 
 
-def instead(name: str, struct: type[Struct], function: str, why: str, rfc: str, ids: str = "") -> Option:
-    """An option whose value has what only a kernel can take or give: EOPNOTSUPP."""
-    def get(target: Target, request: Any) -> Any:
-        raise error(errno.EOPNOTSUPP, f"{name}: {why}; call {function}()")
+def peeloff_get(target: Target, request: Any) -> Any:
+    """The descriptor of the new socket, which `socket(fileno=sd)` gives."""
+    peeled = target.sock.sctp_peeloff_flags(request.associd, getattr(request, "flags", 0))
+    request.sd = peeled.detach()
+    return request
 
-    return Option(name, struct, ids, get, rfc=rfc, errors=(f"EOPNOTSUPP: always, for {why}",),
-                  about=f"`{function}`.")
+
+def connectx3_get(target: Target, request: Any) -> Any:
+    raise error(errno.EOPNOTSUPP, "SCTP_SOCKOPT_CONNECTX3 has a pointer: call sctp_connectx()")
 
 
 OPTIONS = [
@@ -66,11 +68,14 @@ OPTIONS = [
     Option("SCTP_SOCKOPT_BINDX_REM", packed_addresses, "", None,
            each_address(lambda sock, addresses: sock.sctp_bindx(addresses, c.SCTP_BINDX_REM_ADDR)),
            rfc="9.1", tail=True, about="`sctp_bindx`, addresses to remove."),
-    instead("SCTP_SOCKOPT_PEELOFF", structs.sctp_peeloff_arg_t, "sctp_peeloff",
-            "it gives a descriptor without a socket", "9.2", "C"),
-    instead("SCTP_SOCKOPT_PEELOFF_FLAGS", structs.sctp_peeloff_flags_arg_t, "sctp_peeloff_flags",
-            "it gives a descriptor without a socket", "9.2", "C"),
-    instead("SCTP_SOCKOPT_CONNECTX3", structs.sctp_getaddrs_old, "sctp_connectx", "it has a pointer", "9.9"),
+    Option("SCTP_SOCKOPT_PEELOFF", structs.sctp_peeloff_arg_t, "C", peeloff_get, rfc="9.2",
+           errors=("EINVAL: not a one-to-many socket",),
+           about="`sctp_peeloff`; `socket(fileno=sd)` gives the socket."),
+    Option("SCTP_SOCKOPT_PEELOFF_FLAGS", structs.sctp_peeloff_flags_arg_t, "C", peeloff_get, rfc="9.2",
+           errors=("EINVAL: not a one-to-many socket",),
+           about="`sctp_peeloff_flags`; `socket(fileno=sd)` gives the socket."),
+    Option("SCTP_SOCKOPT_CONNECTX3", structs.sctp_getaddrs_old, "", connectx3_get, rfc="9.9",
+           errors=("EOPNOTSUPP: always, for the value has a pointer",), about="`sctp_connectx`."),
     Option("SCTP_SOCKOPT_CONNECTX_OLD", packed_addresses, "", None, connectx, rfc="9.9", tail=True,
            about="`sctp_connectx`."),
     Option("SCTP_SOCKOPT_CONNECTX", packed_addresses, "", None, connectx, rfc="9.9", tail=True,

@@ -108,9 +108,9 @@ def above_half_of_buffer(sock: Any, value: int) -> bool:
 OPTIONS = [
     Option("SCTP_CONTEXT", structs.sctp_assoc_value, "A", context_get, context_set, rfc="8.1.25",
            about="The context that comes with received messages."),
-    stored("SCTP_FRAGMENT_INTERLEAVE", exact_int=True, rfc="8.1.20",
+    stored("SCTP_FRAGMENT_INTERLEAVE", exact=True, rfc="8.1.20",
            about="Whether another association's messages may come between the pieces of one."),
-    stored("SCTP_PARTIAL_DELIVERY_POINT", value_of=int, wrong=above_half_of_buffer, exact_int=True,
+    stored("SCTP_PARTIAL_DELIVERY_POINT", value_of=int, wrong=above_half_of_buffer, exact=True,
            rfc="8.1.21", errors=("EINVAL: more than half of the receive buffer",),
            about="From how many bytes unfinished messages are handed out; 0: when they fill the window."),
     Option("SCTP_DISABLE_FRAGMENTS", None, "", *switch("disable_fragments"), rfc="8.1.11",

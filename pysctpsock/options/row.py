@@ -44,8 +44,7 @@ class Option:
     ids: which association ids are taken, by the classes A to D of docs/sockets/options.md; "": none.
     rfc: the section, of RFC 6458 unless another is named; "Linux" where there is none.
     about: what it does, in a sentence; errors: "ERRNO when", for the documentation.
-    exact: set takes nothing longer than the structure (Linux checks some options so, others not);
-        exact_int: nothing longer than the int.
+    exact: set takes nothing longer; Linux checks most structures so and few ints, and so does None.
     lengths: of values that are shorter than the structure and yet taken; the rest stays as it is.
     older: a structure that it had once, of another size, and how that becomes the newer one and back.
     tail: the structure ends in an open array; too_small: what a buffer gets that has no room for it.
@@ -63,8 +62,7 @@ class Option:
     rfc: str = ""
     about: str = ""
     errors: Sequence[str] = ()
-    exact: bool = True
-    exact_int: bool = False
+    exact: bool | None = None
     lengths: Sequence[int] = ()
     older: tuple[type[Struct], Callable[[Any], Any], Callable[[Any], Any]] | None = None
     tail: bool = False
@@ -89,20 +87,25 @@ class Option:
         """The bytes of the value, without its open array."""
         return 4 if self.struct is None else ctypes.sizeof(self.struct)
 
+    @property
+    def takes_longer(self) -> bool:
+        """Whether a value to set may be longer than it has to be."""
+        return self.tail or not (self.struct is not None if self.exact is None else self.exact)
+
     def wrong_length(self, length: int) -> OSError:
         return error(errno.EINVAL, f"{self.name} is {self.size} bytes, not {length}")
 
     def parse(self, data: bytes) -> Any:
         """The value to set, as the option's structure or an int.  EINVAL for a wrong length."""
         if self.struct is None:
-            if len(data) < 4 or (len(data) > 4 and self.exact_int):
+            if len(data) < 4 or (len(data) > 4 and not self.takes_longer):
                 raise self.wrong_length(len(data))
             return int.from_bytes(data[:4], byteorder, signed=True)
         if self.older is not None and len(data) == ctypes.sizeof(self.older[0]):
             return self.older[1](self.older[0].from_buffer_copy(data))
         if len(data) < self.size and len(data) not in self.lengths:
             raise self.wrong_length(len(data))
-        if len(data) > self.size and self.exact and not self.tail:
+        if len(data) > self.size and not self.takes_longer:
             raise self.wrong_length(len(data))
         value = self.struct.unpack(data.ljust(self.size, b"\0"))
         value.given = len(data)

@@ -101,9 +101,10 @@ def rows(wanted):
 
 def value(option):
     """The structure and the lengths that are taken."""
+    more = "+" if option.takes_longer else ""
     if option.struct is None:
-        return "int 4" if option.exact_int else "int 4+"
-    size = f"{option.size}+" if option.tail or not option.exact else f"{option.size}"
+        return f"int 4{more}"
+    size = f"{option.size}{more}"
     shorter = {len(option.lengths) > 1: f" or {min(option.lengths, default=0)} to {option.size - 1}",
                len(option.lengths) == 1: f" or {min(option.lengths, default=0)}"}.get(True, "")
     older = f", or {option.older[0].__name__}" if option.older else ""

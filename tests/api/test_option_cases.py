@@ -396,6 +396,22 @@ def test_future_current_all(ipv4, name, value, member):
         assert now() == wanted
 
 
+@pytest.mark.parametrize("flags", [None, 0, socket.SOCK_NONBLOCK])
+def test_peeloff_by_option(sockets, flags):
+    """Section 9.2 as the kernel has it: the answer has the descriptor of the socket that was peeled off."""
+    server, client, live, _ = associated(sockets)
+    option, request = (socket.SCTP_SOCKOPT_PEELOFF, socket.sctp_peeloff_arg_t(live)) if flags is None else (
+        socket.SCTP_SOCKOPT_PEELOFF_FLAGS, socket.sctp_peeloff_flags_arg_t(live, 0, flags))
+    answer = ask(server, option, request)
+    assert answer.associd == live
+    peeled = sockets.keep(socket.socket(fileno=answer.sd), None if not flags else 0)
+    assert peeled.getpeername() == client.getsockname()
+    assert peeled.send(b"peeled") == 6
+    assert client.recv(99) == b"peeled"
+    with raises(errno.EINVAL):
+        server.getsockopt(SOL_SCTP, option, request)
+
+
 def test_number_and_ids_of_associations(sockets):
     """8.2.5 and 8.2.6: as many as there are, none that has ended."""
     server, _, live, _ = associated(sockets)
