@@ -46,6 +46,9 @@ cdef class Path:
         if "path_mtu" in changes:
             self.set_mtu(changes["path_mtu"])
             self.pmtu_expires = INT64_MAX
+        if changes.get("remote_udp_port", 0):            # RFC 6951 section 5.1
+            self.route.remote_udp_port = changes["remote_udp_port"]
+            self.set_mtu(self.mtu)
         if changes.get("dscp", self.route.dscp) != self.route.dscp:
             self.route.dscp = changes["dscp"]
             self.restart_congestion_control()            # 7.2.5.1: other queues, perhaps

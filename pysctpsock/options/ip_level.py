@@ -9,17 +9,26 @@ import socket as _socket
 from typing import Any
 
 from ..errors import error
+from .paths import change
 from .row import Getter, Option, Setter, Target
 
 ECN_BITS = 0x03  # of the type of service, which are not the user's
 KEPT = "Kept, without effect."
 
 
-def kept(level: int, name: str, number: int, default: int = 0, mask: int = -1) -> Option:
+def kept(level: int, name: str, number: int, default: int = 0) -> Option:
     """A number that is remembered."""
     return Option(name, None, "", lambda target, request: target.sock.switches.get(name, default),
-                  lambda target, value: target.sock.switches.__setitem__(name, value & mask),
+                  lambda target, value: target.sock.switches.__setitem__(name, value),
                   level=level, fixed_number=number, about=KEPT)
+
+
+def traffic_class(level: int, name: str, number: int) -> Option:
+    """The DSCP of all packets; SCTP_PEER_ADDR_PARAMS has it for single addresses."""
+    return Option(name, None, "", lambda target, request: target.parameters.dscp,
+                  lambda target, value: change(target, None, {"dscp": value & ~ECN_BITS & 0xFF}),
+                  level=level, fixed_number=number,
+                  about="The DSCP of all packets of the socket and its associations.")
 
 
 def v6only() -> tuple[Getter, Setter]:
@@ -35,7 +44,7 @@ def v6only() -> tuple[Getter, Setter]:
 
 
 OPTIONS = [
-    kept(_socket.IPPROTO_IP, "IP_TOS", 1, mask=~ECN_BITS),
+    traffic_class(_socket.IPPROTO_IP, "IP_TOS", 1),
     kept(_socket.IPPROTO_IP, "IP_TTL", 2, default=64),
     kept(_socket.IPPROTO_IP, "IP_MTU_DISCOVER", 10, default=1),
     kept(_socket.IPPROTO_IP, "IP_RECVERR", 11),
@@ -46,5 +55,5 @@ OPTIONS = [
     Option("IPV6_V6ONLY", None, "", *v6only(), level=_socket.IPPROTO_IPV6, fixed_number=26,
            errors=("EINVAL: the socket is bound",),
            about="The wildcard means IPv6 only; IPv4 peers are not reached."),
-    kept(_socket.IPPROTO_IPV6, "IPV6_TCLASS", 67),
+    traffic_class(_socket.IPPROTO_IPV6, "IPV6_TCLASS", 67),
 ]

@@ -190,8 +190,8 @@ def udpencaps_get(target: Target, request: Any) -> Any:
 
 
 def udpencaps_set(target: Target, value: Any) -> None:
-    known_address(target, value.sue_address)
-    target.parameters.remote_udp_port = _socket.ntohs(value.sue_port)
+    path = known_address(target, value.sue_address)
+    change(target, path, {"remote_udp_port": _socket.ntohs(value.sue_port)})
 
 
 OPTIONS = [
@@ -213,5 +213,6 @@ OPTIONS = [
            errors=("EINVAL: no such path",), about="State, cwnd, RTO and MTU of one address of the peer."),
     Option("SCTP_REMOTE_UDP_ENCAPS_PORT", structs.sctp_udpencaps, "B", udpencaps_get, udpencaps_set,
            rfc="RFC 6951 6.1", errors=("EINVAL: no such path",),
-           about="The UDP port, in network byte order, at which an address of the peer is reached."),
+           about="The UDP port, in network byte order, at which an address of the peer is reached, until its "
+                 "packets come from another. 0, for associations to come: the configured port."),
 ]

@@ -1,5 +1,6 @@
 """Options do what they say (RFC 6458 section 8.1)."""
 import errno
+import socket as kernel
 import struct
 
 import gevent
@@ -184,6 +185,38 @@ def test_short_buffers_of_other_levels(ipv4):
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER) == 1
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 5) == struct.pack("=ii", 1, 9)[:5]
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_TYPE, 1) == struct.pack("=i", 1)[:1]
+
+
+def test_traffic_class_of_all_packets(sockets):
+    """IP_TOS and IPV6_TCLASS: the DSCP of the paths there are and of those to come."""
+    level, option = ((socket.IPPROTO_IP, socket.IP_TOS) if sockets.family == socket.AF_INET
+                     else (socket.IPPROTO_IPV6, socket.IPV6_TCLASS))
+    listener = sockets.listener()
+    client = sockets.new()
+    client.setsockopt(level, option, 0xB8)
+    client.connect(listener.getsockname())
+    assert [path.dscp for path in client.association.paths] == [0xB8]
+    client.setsockopt(level, option, 0x28)
+    assert [path.dscp for path in client.association.paths] == [0x28]
+    assert client.getsockopt(level, option) == 0x28
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_encapsulation_port_of_an_address(sockets, everywhere):
+    """RFC 6951 section 6.1: packets to that address, or to all, go to this UDP port from now on."""
+    client, _ = sockets.pair()
+    with kernel.socket(sockets.family, kernel.SOCK_DGRAM) as other:
+        other.bind((sockets.host, 0))
+        other.settimeout(5)
+        port = socket.htons(other.getsockname()[1])
+        address = None if everywhere else client.getpeername()
+        client.setsockopt(SOL_SCTP, socket.SCTP_REMOTE_UDP_ENCAPS_PORT,
+                          socket.sctp_udpencaps(0, address, port))
+        request = socket.sctp_udpencaps(0, client.getpeername())
+        assert socket.sctp_udpencaps.unpack(
+            client.getsockopt(SOL_SCTP, socket.SCTP_REMOTE_UDP_ENCAPS_PORT, request)).sue_port == port
+        client.send(b"goes to the other port")
+        assert b"goes to the other port" in other.recv(2000)
 
 
 def test_ip_options(ipv4):
