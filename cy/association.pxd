@@ -15,7 +15,6 @@ cdef enum SendFlag:              # sinfo_flags of RFC 6458 section 5.3.2, as Lin
 
 
 cdef class Association(Tcb):
-    cdef public dict names                   # the socket's: how it shows the peer's addresses, by path
     # --- asked by the user; send returns 0 or a positive errno and changes nothing if it refuses
     cdef int send(self, bytes data, uint16_t stream_id, uint32_t ppid, uint32_t flags, uint32_t timetolive,
                   uint32_t context, int64_t now) except -1

@@ -342,6 +342,11 @@ cdef class Association(Tcb):
     def local_host(self) -> str:
         return host_from_address(&self.primary.route.local)
 
+    def host_of(self, int path) -> str:
+        """The peer's address at a path; that of the primary path if there is none such (any more)."""
+        cdef Path chosen = self.paths[path] if 0 <= path < len(self.paths) else self.primary
+        return host_from_address(&chosen.route.remote)
+
     @property
     def peer_host(self) -> str:
         return host_from_address(&self.primary.route.remote)

@@ -29,6 +29,8 @@ cdef class Listener:
     cdef public int backlog
     cdef readonly object pending             # deque of Association
     cdef list addresses                      # 16 bytes each; empty: any
+    cdef bint ipv4, ipv6                     # of which version "any" is
+    cdef tuple carriers                      # for paths of IPv4 and of IPv6, -1: none
     cdef Endpoint endpoint
 
 
@@ -78,7 +80,7 @@ cdef class Endpoint:
                                   const Route *route, int64_t now) except -1
     cdef tuple key(self, const Address *remote, uint16_t peer_port, uint16_t local_port)
     cdef uint32_t fresh_tag(self) except 0
-    cdef Listener listener_for(self, const Address *local, uint16_t port)
+    cdef Listener listener_for(self, const Route *route, uint16_t port)
     cdef Association new_association(self, SctpUser user, uint16_t local_port, uint16_t peer_port,
                                      ProtocolParameters parameters)
     cdef int register(self, Association association) except -1

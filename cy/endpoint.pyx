@@ -10,14 +10,14 @@ from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
-from .address cimport Address, Route, address_from_host, is_unicast, is_unspecified, same_ip
+from .address cimport Address, Route, address_from_host, is_ipv4, is_unicast, is_unspecified, same_ip
 from .association cimport Association
 from .chunks cimport InitView, cause_stale_cookie, get_init, make_abort, make_chunk, make_error, make_tlv
 from .cookie cimport COOKIE_FORGED, COOKIE_TOO_OLD, CookieJar, StateCookie
 from .crc32c cimport packet_is_intact
 from .emit cimport emit
 from .params cimport PARAMETERS_OK, InitParameters, parse_init_parameters
-from .path cimport Path
+from .path cimport PATH_UNCONFIRMED, Path
 from .pathmgmt cimport packet_too_big
 from .proto cimport (
     ABORT, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, COOKIE_WAIT,
@@ -73,6 +73,10 @@ cdef class Listener:
     def accept(self):
         """The longest waiting association, or None.  Its `user` holds what has arrived meanwhile."""
         return self.pending.popleft() if self.pending else None
+
+    def set_addresses(self, host) -> None:
+        """Listen at these addresses from now on, and announce them to peers; "" or [] are all of the host."""
+        self.addresses = packed_addresses(host)
 
     def close(self, int64_t now) -> None:
         """Stop listening; associations that nobody accepted are aborted, as Linux does."""
@@ -292,7 +296,7 @@ cdef class Endpoint:
                 association.control.append(make_chunk(SHUTDOWN_ACK, 0, b""))
                 return transmit(association, now)
             return answer_init(association, self.jar, &init, &parameters, route, now)
-        listener = self.listener_for(&route.local, port)
+        listener = self.listener_for(route, port)
         if listener is None:
             return self.refuse(packet, init.initiate_tag, [], route, DROP_NO_LISTENER, now)
         if len(listener.pending) > listener.backlog:     # as Linux: backlog + 1 may wait
@@ -364,7 +368,7 @@ cdef class Endpoint:
     cdef Association accept_cookie(self, const uint8_t *packet, StateCookie cookie, const Route *route,
                                    int64_t now):
         """A new association from a valid cookie, or None if it is refused."""
-        cdef Listener listener = self.listener_for(&route.local, cookie.local_port)
+        cdef Listener listener = self.listener_for(route, cookie.local_port)
         cdef Association association
         cdef SctpUser user
         if (listener is None or len(listener.pending) > listener.backlog
@@ -379,6 +383,7 @@ cdef class Endpoint:
             user.event_mask = listener.user.event_mask
         association = self.new_association(user, cookie.local_port, cookie.peer_port, listener.parameters)
         association.local_addresses = listener.addresses
+        association.carriers[0], association.carriers[1] = listener.carriers
         begin_from_cookie(association, cookie, route, now)
         self.register(association)
         if not listener.user.one_to_many:
@@ -423,12 +428,15 @@ cdef class Endpoint:
             tag = self.shared.entropy.tag()
         return tag
 
-    cdef Listener listener_for(self, const Address *local, uint16_t port):
+    cdef Listener listener_for(self, const Route *route, uint16_t port):
+        """Who listens at the address that a packet came to, or else at all of its version of IP."""
         cdef Listener listener, wildcard = None
+        cdef bint ipv4 = is_ipv4(&route.remote)
         for listener in self.listeners.get(port, ()):
             if not listener.addresses:
-                wildcard = listener
-            elif (<const char *>local.ip)[:16] in listener.addresses:
+                if listener.ipv4 if ipv4 else listener.ipv6:
+                    wildcard = listener
+            elif (<const char *>route.local.ip)[:16] in listener.addresses:
                 return listener
         return wildcard
 
@@ -534,6 +542,7 @@ cdef class Endpoint:
         Under UDP encapsulation an unreachable port means what an unreachable protocol means (6951-5-08).
         """
         cdef Association association = None
+        cdef Path path
         cdef uint32_t tag
         cdef bint setting_up
         if length >= 8:
@@ -552,6 +561,9 @@ cdef class Endpoint:
         if (kind != ICMP_PROTOCOL_UNREACHABLE
                 and not (kind == ICMP_PORT_UNREACHABLE and route.remote_udp_port)):
             return self.drop(DROP_ICMP)
+        path = association.path_of(&route.remote)
+        if path is not None and path.state == PATH_UNCONFIRMED:
+            return self.drop(DROP_ICMP)                  # it may not be the peer's address
         setting_up = association.state <= COOKIE_ECHOED
         delete_tcb(association, ECONNREFUSED if setting_up else ECONNRESET,
                    CANT_STR_ASSOC if setting_up else COMM_LOST)
@@ -560,15 +572,18 @@ cdef class Endpoint:
     # ------------------------------------------------------------------ Python face: users, tests, tools
 
     def listen(self, SctpUser user not None, host, int port, int backlog,
-               ProtocolParameters parameters=None) -> Listener:
+               ProtocolParameters parameters=None, ipv6=None, carriers=(-1, -1)) -> Listener:
         """Accept associations at `port` (1 to 65535) of `host` ("" or a wildcard address: any).
 
-        `host` may be a list: the INIT ACK then announces these addresses to the peer.
+        `host` may be a list: the INIT ACK then announces these addresses to the peer.  `ipv6`: only this
+        version of IP.  `carriers` for IPv4 and IPv6, without which an association has paths of one version.
         """
         cdef Listener listener = Listener()
         if not 0 < port <= 65535:
             raise ValueError(f"port {port} is not in 1..65535")
-        listener.addresses = packed_addresses(host)
+        listener.set_addresses(host)
+        listener.ipv4, listener.ipv6 = ipv6 is not True, ipv6 is not False
+        listener.carriers = carriers
         listener.user = user
         listener.parameters = parameters if parameters is not None else self.parameters
         listener.port = port
@@ -579,10 +594,11 @@ cdef class Endpoint:
         return listener
 
     def connect(self, SctpUser user not None, local_host, int local_port, host, int port, int udp_port,
-                int carrier, ProtocolParameters parameters, int64_t now) -> Association:
+                carrier, ProtocolParameters parameters, int64_t now) -> Association:
         """The ASSOCIATE primitive: begin an association, INIT is queued in the outbox.
 
         `local_host` and `host` may be lists: own addresses to announce, and addresses of the one peer.
+        `carrier` may be a pair, for IPv4 and IPv6 (-1: none); else all paths are of one IP version.
         Raises OSError (EADDRNOTAVAIL) if the same two transport addresses have an association already.
         """
         cdef Association association
@@ -596,16 +612,19 @@ cdef class Endpoint:
             raise ValueError("no address to connect to")
         memset(&route, 0, sizeof(Route))
         address_from_host(host if isinstance(host, str) else host[0], &route.remote)
-        if len(local) == 1:
-            address_from_host(local_host if isinstance(local_host, str) else local_host[0], &route.local)
         route.remote_udp_port = udp_port
-        route.carrier = carrier
+        if isinstance(carrier, tuple):
+            route.carrier = carrier[not is_ipv4(&route.remote)]
+        else:
+            route.carrier = carrier
         self.bury()
         if any((ip, route.remote.scope_id, port, local_port) in self.by_address for ip in remote):
             raise OSError(errno.EADDRNOTAVAIL, "an association between these transport addresses exists")
         association = self.new_association(user, local_port, port,
                                            parameters if parameters is not None else self.parameters)
         association.local_addresses = local
+        if isinstance(carrier, tuple):
+            association.carriers[0], association.carriers[1] = carrier
         start_association(association, &route, remote[1:], now)
         self.register(association)
         return association

@@ -4,7 +4,7 @@ RFC 9260 sections 5.1.2, 5.4, 6.4, 8.1, 8.2 and 8.3.
 """
 from libc.stdint cimport int64_t, uint32_t
 
-from .address cimport Address
+from .address cimport Address, Route
 from .path cimport Path
 from .tcb cimport Tcb
 from .wire cimport ChunkView
@@ -14,6 +14,8 @@ cdef enum PathEvidence:          # what cleared the errors of a path: sn_error o
     HEARTBEAT_SUCCESS = 2
 
 
+cdef bint reaches(Tcb t, const Address *address) noexcept
+cdef int choose_local(Tcb t, Route *route) except -1      # which own address is to go in its packets
 cdef int add_path(Tcb t, const Address *address, int state) except -1     # a further address of the peer
 cdef int count_error(Tcb t, Path path) except -1          # T3 expired, or a HEARTBEAT was not answered
 cdef int clear_errors(Tcb t, Path path, int reason) except -1        # the peer answered over this path

@@ -1,9 +1,9 @@
 """Paths at work: verification, HEARTBEAT, error counters, failure (RFC 9260 sections 5.4 and 8.1 to 8.3)."""
 import errno
 
-from cpython.bytes cimport PyBytes_GET_SIZE
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
 
 from .address cimport Address, Route, host_from_address, is_ipv4, is_unicast
 from .chunks cimport get_heartbeat, make_chunk, make_tlv
@@ -41,17 +41,49 @@ cdef int add_path(Tcb t, const Address *address, int state) except -1:
     """
     cdef Route route = t.primary.route
     if (t.path_of(address) is not None or len(t.paths) >= MOST_PATHS or not is_unicast(address)
-            or is_ipv4(address) != is_ipv4(&route.remote)):
+            or not reaches(t, address)):
         return 0
-    route.remote = address[0]
-    if not t.local_addresses:
-        route.local = t.primary.route.local
-    else:
+    if is_ipv4(address) != is_ipv4(&route.remote):
+        route.carrier = <uint16_t>t.carriers[not is_ipv4(address)]
         memset(&route.local, 0, sizeof(Address))         # the system chooses by its routes
+    route.remote = address[0]
+    choose_local(t, &route)
     t.paths.append(new_path(&route, <uint8_t>len(t.paths), state, t.parameters))
     if t.outstanding is not None:
         t.outstanding.set_paths(len(t.paths))
     return 0
+
+
+cdef bint reaches(Tcb t, const Address *address) noexcept:
+    """Whether the association can have a path of this address family."""
+    return is_ipv4(address) == is_ipv4(&t.primary.route.remote) or t.carriers[not is_ipv4(address)] >= 0
+
+
+cdef int choose_local(Tcb t, Route *route) except -1:
+    """Of several own addresses the one that begins as the peer's does for longest (RFC 6724 section 5)."""
+    cdef const uint8_t *ip
+    cdef int common, best = -1
+    for packed in t.local_addresses:
+        ip = <const uint8_t *>PyBytes_AS_STRING(packed)
+        common = common_bits(ip, route.remote.ip)
+        if common > best:
+            best = common
+            memcpy(route.local.ip, ip, 16)
+    return 0
+
+
+cdef int common_bits(const uint8_t *one, const uint8_t *other) noexcept nogil:
+    cdef int byte, bits = 0
+    cdef uint8_t difference
+    for byte in range(16):
+        difference = one[byte] ^ other[byte]
+        if difference:
+            while not difference & 0x80:
+                difference = <uint8_t>(difference << 1)
+                bits += 1
+            return bits
+        bits += 8
+    return bits
 
 
 cdef int tell_path(Tcb t, Path path, int change, int error) except -1:

@@ -22,6 +22,7 @@ cdef struct Received:
     uint16_t stream_id
     uint16_t ssn
     uint8_t unordered
+    uint8_t path                 # by which its last chunk came
     uint8_t end                  # 1: the end of the message is in this record (0: partial delivery goes on)
     uint32_t ppid                # four bytes as they came
     uint32_t tsn                 # of the first fragment
@@ -33,6 +34,7 @@ cdef class ReceiveQueue:
     cdef Received *ring
     cdef uint32_t capacity       # a power of two, 0 until the first record
     cdef uint32_t head           # index of the oldest record (mod capacity)
+    cdef uint8_t path            # of the messages that are pushed now
     cdef readonly uint32_t count
     cdef readonly uint64_t bytes_queued      # unread bytes of messages
 

@@ -34,6 +34,7 @@ cdef class ReceiveQueue:
         record = &self.ring[(self.head + self.count) & (self.capacity - 1)]
         memset(record, 0, sizeof(Received))
         record.length = length
+        record.path = self.path
         self.count += 1
         self.bytes_queued += length
         return record

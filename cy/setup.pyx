@@ -1,10 +1,10 @@
 """The four-way handshake (RFC 9260 sections 5.1 and 5.2)."""
 import errno
 
-from libc.stdint cimport INT64_MAX, int64_t, uint16_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from .address cimport Address, Route, is_ipv4, same_ip
+from .address cimport Address, Route, same_ip
 from .chunks cimport (
     InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_error, make_init, make_tlv,
 )
@@ -16,7 +16,7 @@ from .params cimport (
     unrecognized_parameters,
 )
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
-from .pathmgmt cimport add_path, send_heartbeat, start_heartbeats
+from .pathmgmt cimport add_path, choose_local, reaches, send_heartbeat, start_heartbeats
 from .proto cimport (
     CLOSED, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
     DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK, INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION,
@@ -55,6 +55,7 @@ cdef int start_association(Tcb t, const Route *route, list more, int64_t now) ex
     t.outbound_streams = t.parameters.outbound_streams
     t.inbound_streams = t.parameters.inbound_streams
     add_first_path(t, route)
+    choose_local(t, &t.primary.route)
     for ip in more:                          # 9260-5.4-01: what the user gives is confirmed
         memset(&address, 0, sizeof(Address))
         memcpy(address.ip, <const char *>(<bytes>ip), 16)
@@ -95,6 +96,7 @@ cdef int add_first_path(Tcb t, const Route *route) except -1:
     t.primary = new_path(route, 0, PATH_ACTIVE, t.parameters)
     t.reply_path = t.primary
     t.paths = [t.primary]
+    t.names = None
     return 0
 
 
@@ -284,8 +286,7 @@ cdef bint adds_addresses(Tcb t, const InitParameters *parameters, const Route *r
     if t.path_of(&route.remote) is None:
         return True
     for index in range(parameters.address_count):
-        if (is_ipv4(&parameters.addresses[index]) == is_ipv4(&t.primary.route.remote)
-                and t.path_of(&parameters.addresses[index]) is None):
+        if reaches(t, &parameters.addresses[index]) and t.path_of(&parameters.addresses[index]) is None:
             return True
     return False
 
@@ -408,6 +409,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     t.primary.route.local = route.local
     take_peer(t, init.initiate_tag, init.a_rwnd, min(t.parameters.outbound_streams, init.inbound_streams),
               min(t.parameters.inbound_streams, init.outbound_streams), init.initial_tsn)
+    keep_listed(t, &parameters)
     for index in range(parameters.address_count):        # 5.1.2; unconfirmed, but for what the user gave
         add_path(t, &parameters.addresses[index], PATH_UNCONFIRMED)
     t.cookie_echo = make_chunk(COOKIE_ECHO, 0,
@@ -425,6 +427,29 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     t.back_off = min(t.primary.rto.rto, t.parameters.max_init_timeout)
     t.timers.deadline[TIMER_T1] = now + t.back_off
     t.want_transmit()
+    return 0
+
+
+cdef int keep_listed(Tcb t, const InitParameters *parameters) except -1:
+    """Addresses that the user gave and the peer neither lists nor answers from are not its own (5.1.2)."""
+    cdef Path path
+    cdef list kept = []
+    cdef int index
+    if t.outstanding.count():                # after a stale cookie chunks know their paths by index
+        return 0
+    for path in t.paths:
+        if path is not t.primary:
+            for index in range(parameters.address_count):
+                if same_ip(&parameters.addresses[index], &path.route.remote):
+                    break
+            else:
+                continue
+        path.index = <uint8_t>len(kept)
+        kept.append(path)
+    t.paths = kept
+    t.names = None
+    t.given_addresses = len(kept)
+    t.outstanding.set_paths(len(kept))
     return 0
 
 

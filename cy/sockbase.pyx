@@ -5,6 +5,7 @@ A call that cannot be answered here at once goes on in the subclass, by these me
     _send_as(data, to, stream, ppid, flags, timetolive, context) -> int           the same
     _await_record(msg_flags) -> bool        wait for something to read; False: the end of the stream
     _encode(kind, fields) -> bytes          a notification in the form that a receive call hands out
+    _typed(data) -> bytes                   the same, which has the fields as attributes
     _name_of(association, path) -> address  the peer's at that path, as this socket shows addresses
 """
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, Py_buffer, PyBuffer_Release, PyObject_GetBuffer
@@ -237,12 +238,14 @@ cdef class SocketBase:
         """(data, address, sctp_sndrcvinfo, msg_flags) of the next message or notification (section 9.7).
 
         The structure is filled when the data_io event is subscribed (SCTP_EVENTS); msg_flags has MSG_EOR with
-        the last piece, MSG_NOTIFICATION with notifications.  (b"", None, zeros, 0) at the end of the stream.
+        the last piece, MSG_NOTIFICATION with notifications, whose data has their fields as attributes (see
+        notifications.Notification).  (b"", None, zeros, 0) at the end of the stream.
         """
         cdef Received *record
         cdef Association association
         cdef sndrcvinfo info
-        cdef bint is_data, end = False
+        cdef bint is_data, whole, end = False
+        cdef int path
         cdef bytes data
         if size < 0:
             raise ValueError("negative size")
@@ -261,8 +264,11 @@ cdef class SocketBase:
             info.cumtsn = record.cumulative_tsn
             info.context = association.parameters.receive_context
             info.assoc_id = association.assoc_id
+        path = record.path if is_data else association.primary.index
+        whole = record.offset == 0
         data = self.read(record, size, flags & MSG_PEEK, &end)
-        return (data, self.name_of(association, 0), self._sndrcvinfo((<char *>&info)[:sizeof(info)]),
+        return (data if is_data or not (whole and end) else self._typed(data),
+                self.name_of(association, path), self._sndrcvinfo((<char *>&info)[:sizeof(info)]),
                 (MSG_EOR if end else 0) | (0 if is_data else MSG_NOTIFICATION))
 
     cdef object name_of(self, Association association, int path):
@@ -275,8 +281,8 @@ cdef class SocketBase:
         return name
 
     def _source(self, Association association not None):
-        """For the subclass: where a message or notification came from."""
-        return self.name_of(association, 0)
+        """For the subclass: the peer's primary address."""
+        return self.name_of(association, association.primary.index)
 
     def _hand_over(self, Association association not None, SctpUser user not None):
         """For the subclass: the association is peeled off, what it has brought goes with it."""
@@ -285,7 +291,7 @@ cdef class SocketBase:
         self.state_changed()
 
     def _receive(self, Py_ssize_t size, int flags):
-        """For the subclass: (data, msg_flags, association, fields), or None at the end of the stream.
+        """For the subclass: (data, msg_flags, address, association, fields), None at the end of the stream.
 
         fields: (stream, ssn, unordered, ppid, tsn, cumulative tsn) of a message, None of a notification.
         """
@@ -303,15 +309,17 @@ cdef class SocketBase:
             data = self.read(record, size, flags & MSG_PEEK, &end)
         fields = (seen.stream_id, 0 if seen.unordered else seen.ssn, seen.unordered != 0, seen.ppid,
                   seen.tsn, seen.cumulative_tsn) if is_data else None
-        return (data, (MSG_EOR if end else 0) | (0 if is_data else MSG_NOTIFICATION), association, fields)
+        return (data, (MSG_EOR if end else 0) | (0 if is_data else MSG_NOTIFICATION),
+                self.name_of(association, seen.path if is_data else association.primary.index), association,
+                fields)
 
     def _next(self):
-        """For the subclass: (kind, stream, unordered, ppid, length left) of the oldest record, or None."""
+        """For the subclass: (kind, stream, unordered, ppid, length left, assoc id) of the oldest record."""
         cdef Received *record = self.user.receive_queue.first()
         if record == NULL:
             return None
         return (record.kind, record.stream_id, record.unordered != 0, record.ppid,
-                record.length - record.offset)
+                record.length - record.offset, (<Association>record.association).assoc_id)
 
     def _discard_data(self):
         """For the subclass: SHUT_RD; messages are no longer wanted."""

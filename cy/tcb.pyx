@@ -32,6 +32,7 @@ cdef class Tcb(Schedulable):
         self.paths = []
         self.local_addresses = []
         self.given_addresses = 1
+        self.carriers[0] = self.carriers[1] = -1
         self.keys = []
         self.control = []
         self.causes = []

@@ -59,6 +59,7 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
             t.causes.append(cause_invalid_stream(data.stream_id))
         return 0
     queue = t.user.receive_queue
+    queue.path = t.packet_path.index
     bytes_before = queue.bytes_queued
     count_before = queue.count
     result = t.reassembly.add(&data, queue, t, t.tsn_map.cumulative_tsn)

@@ -142,11 +142,23 @@ def rcvinfo(fields: tuple[Any, ...], association: Any) -> Any:
                                 association.parameters.receive_context, association.assoc_id)
 
 
-def nxtinfo(following: tuple[Any, ...], assoc_id: int) -> Any:
-    """sctp_nxtinfo of what waits behind: (kind, stream, unordered, ppid, length)."""
-    kind, stream, unordered, ppid, length = following
+def nxtinfo(following: tuple[Any, ...]) -> Any:
+    """sctp_nxtinfo of what waits behind: (kind, stream, unordered, ppid, length, assoc id)."""
+    kind, stream, unordered, ppid, length, assoc_id = following
     flags = (c.SCTP_UNORDERED if unordered else 0) | (c.SCTP_NOTIFICATION if kind else 0)
     return structs.sctp_nxtinfo(stream, flags, ppid, length, assoc_id)
+
+
+def recvv_info(items: dict[int, Any], room: int | None) -> tuple[Any, int]:
+    """(the structure that sctp_recvv gives, its type) of received items, by the room for it in bytes."""
+    rcv, nxt = items.get(c.SCTP_RCVINFO), items.get(c.SCTP_NXTINFO)
+    choices = [(rcv, c.SCTP_RECVV_RCVINFO), (nxt, c.SCTP_RECVV_NXTINFO)]
+    if rcv is not None and nxt is not None:
+        choices.insert(0, (structs.sctp_recvv_rn(rcv, nxt), c.SCTP_RECVV_RN))
+    for info, infotype in choices:
+        if info is not None and (room is None or ctypes.sizeof(info) <= room):
+            return info, infotype
+    return None, c.SCTP_RECVV_NOINFO
 
 
 def fit(items: list[tuple[int, Any]], space: int) -> tuple[list[Item], int]:

@@ -26,7 +26,8 @@ from .address import from_core, is_wildcard, to_core
 from .driver import WaitList
 from .errors import connecting, end_of, error
 from .handle import Handle
-from .stack import Claim, Stack, stack
+from .interfaces import local_hosts
+from .stack import Claim, Stack, check_local, stack
 
 Address = tuple[Any, ...]
 
@@ -115,7 +116,7 @@ class SctpSocket(Handle):
         self.switches = dict(parent.switches)
         claim = parent._claim
         assert claim is not None
-        self._claim = self._stack.enter(Claim(claim.host, claim.port, claim.ipv6, claim.reuse))
+        self._claim = self._stack.enter(Claim(list(claim.hosts), claim.port, claim.ipv6, claim.reuse))
 
     # ------------------------------------------------------------------ what it is
 
@@ -218,7 +219,13 @@ class SctpSocket(Handle):
         return to_core(self._family, address)
 
     def core_addresses(self, addresses: Sequence[Any]) -> tuple[list[str], int]:
-        """(numeric hosts, port) of addresses that must have one port.  EINVAL for none or several ports."""
+        """(numeric hosts, port) of addresses that must have one port.
+
+        EINVAL for none, for several ports, for an IPv6 address on an AF_INET socket.
+        """
+        if self._family == _socket.AF_INET and any(
+                isinstance(address, tuple) and len(address) > 2 for address in addresses):
+            raise error(errno.EINVAL, "an AF_INET socket has no IPv6 addresses")
         resolved = [self.core_address(address) for address in addresses]
         if len({port for _, port in resolved}) != 1:
             raise error(errno.EINVAL, "addresses of one port are wanted")
@@ -229,8 +236,8 @@ class SctpSocket(Handle):
         return from_core(self._family, host, port, self.mapped_v4)
 
     def _name_of(self, association: Any, path: int) -> Address:
-        """The peer's address, as this socket shows it."""
-        return self.shown_address(association.peer_host, association.peer_port)
+        """The peer's address at one of its paths, as this socket shows it."""
+        return self.shown_address(association.host_of(path), association.peer_port)
 
     @property
     def mapped_v4(self) -> bool:
@@ -272,24 +279,86 @@ class SctpSocket(Handle):
     def getsockname(self) -> Address:
         """The local address; the wildcard and port 0 if there is none yet."""
         self._check_open()
-        host, port = ("", 0) if self._claim is None else (self._claim.host, self._claim.port)
+        host, port = "", 0
+        if self._claim is not None:
+            host, port = next(iter(self._claim.hosts), ""), self._claim.port
         if not host and self.association is not None:
             host = self.association.local_host
         if is_wildcard(host):
             return ("0.0.0.0", port) if self._family == _socket.AF_INET else ("::", port, 0, 0)
         return self.shown_address(host, port)
 
+    @locked
     def sctp_bindx(self, addrs: Sequence[Address], flags: int) -> None:
-        """Bind to addresses (section 9.1).  One only, until associations are multi-homed: EOPNOTSUPP."""
-        if flags not in (c.SCTP_BINDX_ADD_ADDR, c.SCTP_BINDX_REM_ADDR) or not addrs:
-            raise error(errno.EINVAL, "sctp_bindx: addresses to add, or to remove")
-        if len(addrs) > 1 or flags == c.SCTP_BINDX_REM_ADDR or self._claim is not None:
-            raise error(errno.EOPNOTSUPP, "an endpoint of several addresses is not there yet")
-        self.bind(addrs[0])
+        """Add (SCTP_BINDX_ADD_ADDR) or remove addresses of this end (section 9.1); all or none.
+
+        EINVAL for no addresses, another port than the socket's, one that it has already (when adding: one
+        that is bound to the wildcard has all) or has not; EADDRNOTAVAIL for one that is not this host's;
+        EADDRINUSE; EBUSY when none would be left.
+        """
+        self._check_open()
+        hosts, port = self.core_addresses(addrs)
+        if flags == c.SCTP_BINDX_ADD_ADDR:
+            self._add_addresses(hosts, port)
+        elif flags == c.SCTP_BINDX_REM_ADDR:
+            self._remove_addresses(hosts, port)
+        else:
+            raise error(errno.EINVAL, f"sctp_bindx flags {flags:#x}")
+
+    def _add_addresses(self, hosts: list[str], port: int) -> None:
+        claim = self._claim
+        if claim is not None and port not in (0, claim.port):
+            raise error(errno.EINVAL, f"the socket has port {claim.port}")
+        known = [] if claim is None else claim.hosts
+        if len(set(hosts)) != len(hosts) or set(hosts) & set(known) or (claim is not None and not known):
+            raise error(errno.EINVAL, "the socket has that address")
+        if len(hosts) > 1 and any(map(is_wildcard, hosts)):
+            raise error(errno.EINVAL, "the wildcard has no other address beside it")
+        if claim is not None:
+            self._stack.add_hosts(claim, hosts)
+        else:
+            claim = self._stack.claim(hosts[0], port, self._ip_version(hosts[0]), self.reuse_address)
+            try:
+                self._stack.add_hosts(claim, hosts[1:])
+            except OSError:
+                self._stack.release(claim)
+                raise
+            self._claim = claim
+        self._tell_listener()
+
+    def _remove_addresses(self, hosts: list[str], port: int) -> None:
+        claim = self._claim
+        left = [] if claim is None else list(claim.hosts)
+        for host in hosts:
+            if len(left) < 2:
+                raise error(errno.EBUSY, "a socket has at least one address")
+            check_local(host, 0, ":" in host)
+            if claim is None or port not in (0, claim.port) or host not in left:
+                raise error(errno.EINVAL, f"the socket does not have {host} port {port}")
+            left.remove(host)
+        if claim is not None:
+            claim.hosts = left
+        self._tell_listener()
+
+    def _tell_listener(self) -> None:
+        """Associations to come have the addresses of now."""
+        if self._listener is not None and self._claim is not None:
+            self._listener.set_addresses(self._claim.hosts)
 
     def sctp_getladdrs(self, assoc_id: int = 0) -> list[Address]:
-        """The addresses of this end (section 9.5); the id is ignored."""
-        return [self.getsockname()]
+        """The addresses of this end (section 9.5), none if it is not bound.
+
+        A socket that is bound to the wildcard has all of this host.  EINVAL for an id that is none.
+        """
+        self._check_open()
+        association = self.association_meant(assoc_id)
+        if association is None and self.one_to_many and assoc_id:
+            raise error(errno.EINVAL, f"no association {assoc_id}")
+        claim = self._claim
+        if claim is None:
+            return []
+        hosts = claim.hosts or [host for host in local_hosts() if (":" in host) in claim.versions()]
+        return [self.shown_address(host, claim.port) for host in hosts]
 
     def sctp_getpaddrs(self, assoc_id: int = 0) -> list[Address]:
         """All addresses of the peer (section 9.3).  EINVAL without association."""
@@ -319,9 +388,9 @@ class SctpSocket(Handle):
         claim = self._bind_if_unbound()
         if self._stack.listening_conflict(claim):
             raise error(errno.EADDRINUSE, f"another socket listens at SCTP port {claim.port}")
-        self._stack.open_for_listening(claim.ipv6)
-        self._listener = self._stack.endpoint.listen(self.user, claim.host, claim.port, backlog,
-                                                     self.parameters)
+        carriers = self._stack.carriers_for("listen", claim.versions())
+        self._listener = self._stack.endpoint.listen(self.user, claim.hosts, claim.port, backlog,
+                                                     self.parameters, claim.ipv6, carriers)
         claim.listening = True
         self.state_changed()
 
@@ -356,17 +425,19 @@ class SctpSocket(Handle):
             if port == 0 or is_wildcard(host) or is_multicast(host):
                 raise error(errno.EINVAL, f"{host} port {port} is no peer")
         claim = self._bind_if_unbound()
-        ipv6 = ":" in hosts[0]
-        if claim.ipv6 is not None and claim.ipv6 != ipv6:
+        if (":" in hosts[0]) not in claim.versions():
             raise error(errno.ENETUNREACH, f"{hosts[0]} is of the other IP version")
+        versions = {":" in host for host in [*hosts, *claim.hosts]} & claim.versions()
         parameters = self.parameters
         if init is not None:
             parameters = parameters.copy()
             options.apply_initmsg(parameters, init)
         udp_port = parameters.remote_udp_port or self._stack.configuration.udp_port
-        carrier = self._stack.carrier("connect", ipv6)
-        return self._stack.endpoint.connect(self.user, claim.host, claim.port, hosts, port, udp_port,
-                                            carrier.index, parameters, self.engine.now())
+        carriers = self._stack.carriers_for("connect", versions)
+        if carriers[":" in hosts[0]] < 0:
+            raise error(errno.ENETUNREACH, f"this host has no IP of the version of {hosts[0]}")
+        return self._stack.endpoint.connect(self.user, claim.hosts, claim.port, hosts, port, udp_port,
+                                            carriers, parameters, self.engine.now())
 
     def _await_set_up(self, association: Any) -> None:
         """Wait until the association is up or has failed.  EINPROGRESS after the time of SO_SNDTIMEO."""
@@ -482,6 +553,7 @@ class SctpSocket(Handle):
     def _encode(self, kind: int, fields: tuple[Any, ...]) -> bytes:
         return notifications.encode(kind, fields, self._family, self.mapped_v4)
 
+    _typed = staticmethod(notifications.typed)
     _sndrcvinfo = structs.sctp_sndrcvinfo.from_buffer_copy
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Address | None]:
@@ -489,7 +561,7 @@ class SctpSocket(Handle):
         if bufsize < 0:
             raise ValueError("negative buffersize in recvfrom")
         received = self._receive(bufsize, flags)
-        return (b"", None) if received is None else (received[0], self._source(received[2]))
+        return (b"", None) if received is None else (received[0], received[2])
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
         """As recv_into(), with the peer's address."""
@@ -516,10 +588,10 @@ class SctpSocket(Handle):
         received = self._receive(bufsize, flags)
         if received is None:
             return b"", [], 0, None
-        data, msg_flags, association, fields = received
+        data, msg_flags, source, association, fields = received
         items = self._received_items(association, fields, msg_flags, bool(flags & c.MSG_PEEK))
         fitting, truncated = ancillary.fit(items, ancbufsize)
-        return data, fitting, msg_flags | truncated, self._source(association)
+        return data, fitting, msg_flags | truncated, source
 
     def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0,
                      flags: int = 0) -> tuple[int, list[ancillary.Item], int, Address | None]:
@@ -533,26 +605,22 @@ class SctpSocket(Handle):
             start += len(part)
         return len(data), items, msg_flags, address
 
-    def sctp_recvv(self, size: int, flags: int = 0) -> tuple[bytes, Address | None, Any, int, int]:
-        """(data, address, info, infotype, msg_flags) of the next message (section 9.13).
+    def sctp_recvv(self, size: int, flags: int = 0,
+                   infolen: int | None = None) -> tuple[bytes, Address | None, Any, int, int]:
+        """(data, address, info, infotype, msg_flags) of the next message or notification (section 9.13).
 
         info is an sctp_rcvinfo, sctp_nxtinfo, sctp_recvv_rn or None, by what SCTP_RECVRCVINFO and
-        SCTP_RECVNXTINFO have switched on.
+        SCTP_RECVNXTINFO have switched on and, as in C, by the room of `infolen` bytes for it.
         """
         received = self._receive(size, flags)
         if received is None:
             return b"", None, None, c.SCTP_RECVV_NOINFO, 0
-        data, msg_flags, association, fields = received
+        data, msg_flags, source, association, fields = received
         items = dict(self._received_items(association, fields, msg_flags, bool(flags & c.MSG_PEEK)))
-        rcv, nxt = items.get(c.SCTP_RCVINFO), items.get(c.SCTP_NXTINFO)
-        source = self._source(association)
-        if rcv is not None and nxt is not None:
-            return data, source, structs.sctp_recvv_rn(rcv, nxt), c.SCTP_RECVV_RN, msg_flags
-        if rcv is not None:
-            return data, source, rcv, c.SCTP_RECVV_RCVINFO, msg_flags
-        if nxt is not None:
-            return data, source, nxt, c.SCTP_RECVV_NXTINFO, msg_flags
-        return data, source, None, c.SCTP_RECVV_NOINFO, msg_flags
+        info, infotype = ancillary.recvv_info(items, infolen)
+        if msg_flags & c.MSG_NOTIFICATION and msg_flags & c.MSG_EOR:
+            data = self._typed(data)
+        return data, source, info, infotype, msg_flags
 
     def _received_items(self, association: Any, fields: tuple[Any, ...] | None, msg_flags: int,
                         peeked: bool) -> list[tuple[int, Any]]:
@@ -563,7 +631,7 @@ class SctpSocket(Handle):
         if self.recv_nxtinfo and msg_flags & c.MSG_EOR and not peeked:
             following = self._next()
             if following is not None:
-                items.append((c.SCTP_NXTINFO, ancillary.nxtinfo(following, association.assoc_id)))
+                items.append((c.SCTP_NXTINFO, ancillary.nxtinfo(following)))
         if self.recv_rcvinfo:
             items.append((c.SCTP_RCVINFO, ancillary.rcvinfo(fields, association)))
         if (self.user.event_mask | association.event_mask) & 1:

@@ -58,6 +58,32 @@ def parse(data: bytes) -> Any:
     return structure.unpack(data)
 
 
+class Notification(bytes):
+    """The bytes of a whole notification, with the fields of its structure as attributes."""
+
+    @property
+    def structure(self) -> Any:
+        """The ctypes structure."""
+        return parse(self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(structs.sctp_tlv.unpack(self) if name.startswith("sn_") else self.structure, name)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.structure!r})"
+
+
+def typed(data: bytes) -> bytes:
+    """A notification that was received whole as one that has its fields; the rest of one as it is."""
+    try:
+        structure = parse(data)
+    except ValueError:
+        return data
+    return Notification(data) if structure.sn_length == len(data) else data
+
+
 def encode(kind: int, fields: tuple[Any, ...], family: int = _socket.AF_INET, mapped: bool = True) -> bytes:
     """The bytes of a notification from what the core queued.
 

@@ -11,7 +11,7 @@ import errno
 import os
 import secrets
 import socket as _socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -66,16 +66,24 @@ def configure(carrier: str | None = None, udp_port: int | None = None) -> None:
 class Claim:
     """A bound SCTP port, as the port table has it."""
 
-    host: str  # "" is the wildcard
+    hosts: list[str]  # none: all addresses of the host
     port: int
-    ipv6: bool | None  # None: both IP versions
+    ipv6: bool | None  # of which IP version "all" is; None: both
     reuse: bool  # SO_REUSEADDR
     listening: bool = False
 
+    def versions(self) -> set[bool]:
+        """The IP versions that it has addresses of; True is IPv6."""
+        if self.hosts:
+            return {":" in host for host in self.hosts}
+        return {False, True} if self.ipv6 is None else {self.ipv6}
+
     def overlaps(self, other: Claim) -> bool:
-        if self.port != other.port or (None not in (self.ipv6, other.ipv6) and self.ipv6 != other.ipv6):
+        if self.port != other.port:
             return False
-        return not self.host or not other.host or self.host == other.host
+        if self.hosts and other.hosts:
+            return not set(self.hosts).isdisjoint(other.hosts)
+        return not self.versions().isdisjoint(other.versions())
 
 
 class Stack:
@@ -105,38 +113,59 @@ class Stack:
         """
         carrier = self.carriers.get((role, ipv6))
         if carrier is None:
-            port = self.configuration.udp_port if role == "listen" else 0
             try:
-                carrier = UdpCarrier("::" if ipv6 else "0.0.0.0", port, ipv6)
+                carrier = self._open_carrier(role, ipv6)
             except OSError as problem:
-                number = problem.errno or errno.EIO
+                number, port = problem.errno or errno.EIO, self.configuration.udp_port
                 raise error(number, f"UDP port {port} for SCTP (PYSCTPSOCK_UDP_PORT)") from problem
             self.engine.add_carrier(carrier)
             self.carriers[role, ipv6] = carrier
         return carrier
 
-    def open_for_listening(self, ipv6: bool | None) -> None:
-        """The carriers at which listeners of an IP version (None: of both) are reached."""
-        for version in (False, True) if ipv6 is None else (ipv6,):
+    def _open_carrier(self, role: str, ipv6: bool) -> UdpCarrier:
+        host = "::" if ipv6 else "0.0.0.0"
+        if role == "listen":
+            return UdpCarrier(host, self.configuration.udp_port, ipv6)
+        twin = self.carriers.get((role, not ipv6))
+        if twin is not None:  # a peer that learns of addresses of both versions expects one UDP port
             try:
-                self.carrier("listen", version)
+                return UdpCarrier(host, udp_port_of(twin), ipv6)
+            except OSError:
+                pass  # another program has it
+        return UdpCarrier(host, 0, ipv6)
+
+    def carriers_for(self, role: str, versions: set[bool]) -> tuple[int, int]:
+        """The carriers' indices for IPv4 and IPv6, -1 for a version that is not wanted or not there."""
+        indices = [-1, -1]
+        for version in sorted(versions):
+            try:
+                indices[version] = self.carrier(role, version).index
             except OSError as problem:
-                # A wildcard that would take both takes what the host has.
+                # Who would take both takes what the host has.
                 missing = problem.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
-                if ipv6 is not None or not version or not missing:
+                if len(versions) == 1 or not version or not missing:
                     raise
+        return indices[0], indices[1]
 
     # ------------------------------------------------------------------ the port table
 
     def claim(self, host: str, port: int, ipv6: bool | None, reuse: bool) -> Claim:
         """Bind a port, 0 for any free one.  EADDRNOTAVAIL, EACCES, EADDRINUSE as bind() says them."""
         check_local(host, port, bool(ipv6))
-        claim = Claim("" if is_wildcard(host) else host, port, ipv6, reuse)
+        claim = Claim([] if is_wildcard(host) else [host], port, ipv6, reuse)
         if port == 0:
             self.choose_port(claim)
         elif self.conflict(claim):
             raise error(errno.EADDRINUSE, f"SCTP port {port}")
         return self.enter(claim)
+
+    def add_hosts(self, claim: Claim, hosts: list[str]) -> None:
+        """Let a claim have further addresses, all or none.  EADDRNOTAVAIL, EADDRINUSE."""
+        for host in hosts:
+            check_local(host, 0, ":" in host)
+        if self.conflict(replace(claim, hosts=hosts, listening=False), claim):
+            raise error(errno.EADDRINUSE, f"SCTP port {claim.port}")
+        claim.hosts = claim.hosts + hosts
 
     def enter(self, claim: Claim) -> Claim:
         """Put a claim in the table, an accepted socket's for instance, which shares its listener's port."""
@@ -158,13 +187,18 @@ class Stack:
                 return
         raise error(errno.EADDRINUSE, "no free dynamic SCTP port")
 
-    def conflict(self, claim: Claim) -> bool:
-        """Whether another socket, or an association that outlives its socket, keeps it from the port."""
+    def conflict(self, claim: Claim, former: Claim | None = None) -> bool:
+        """Whether another socket, or an association that outlives its socket, keeps it from the port.
+
+        `former`: what the socket has now.
+        """
         others = [other for other in self.claims.get(claim.port, ())
-                  if other is not claim and claim.overlaps(other)]
+                  if other not in (claim, former) and claim.overlaps(other)]
         if any(other.listening or not (other.reuse and claim.reuse) for other in others):
             return True
-        return not claim.reuse and not others and bool(self.endpoint.holds_port(claim.port))
+        if former is not None or claim.reuse or others:
+            return False
+        return bool(self.endpoint.holds_port(claim.port))
 
     def listening_conflict(self, claim: Claim) -> bool:
         """Whether another socket listens there already."""
@@ -179,6 +213,12 @@ class Stack:
             sock._close()
         self.engine.pump()
         return self.driver.run_until(lambda: not self.endpoint.association_count, timeout)
+
+
+def udp_port_of(carrier: UdpCarrier) -> int:
+    """The UDP port that a carrier is bound to."""
+    with _socket.socket(fileno=os.dup(carrier.fd)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def check_local(host: str, port: int, ipv6: bool) -> None:

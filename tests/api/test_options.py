@@ -183,7 +183,7 @@ def test_addresses_by_function(sockets):
     """Cases 10, 13, 14."""
     client, server = sockets.pair()
     assert socket.sctp_getpaddrs(client, 0) == [client.getpeername()]
-    assert socket.sctp_getladdrs(client, 0) == [client.getsockname()]
+    assert client.getsockname() in socket.sctp_getladdrs(client, 0)  # bound to the wildcard: all
     assert socket.sctp_freepaddrs(socket.sctp_getpaddrs(server)) is None
     with raises(errno.EINVAL):
         socket.sctp_getpaddrs(sockets.new(), 0)
