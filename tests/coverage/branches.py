@@ -27,7 +27,7 @@ DOCSTRING = 1                            # a line: start-up code of the module s
 OUTSIDE = re.compile(r"}|/\* #### Code section")
 DECISION = re.compile(r"\s*(?:} else )?(?:if|for|while|switch) \((.*)")
 RAISING = re.compile(r"unlikely\((!?)__pyx_t_\d+\)\) \{$")     # the condition of an `if` that only raises
-OF_CYTHON = re.compile(r"\b(i|index)=0|__pyx_temp|likely\(|__PYX_|__Pyx_|\bPy|__pyx_n_s|__pyx_kwds|__pyx_nargs")
+OF_CYTHON = re.compile(r"likely\(|__PYX_|__Pyx_|\bPy|__pyx_(temp|n_s|kwds|nargs)|\b(i|index)=0")
 
 Decision = collections.namedtuple("Decision", "source line ordinal")
 
