@@ -12,8 +12,8 @@ from .address cimport Address, Route, address_from_host, host_from_address
 from .chunks cimport get_shutdown, make_error, make_tlv
 from .path cimport Path
 from .pathmgmt cimport (
-    on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, other_path, request_heartbeat, reschedule_heartbeat,
-    set_primary,
+    has_room_to_answer, on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, other_path, request_heartbeat,
+    reschedule_heartbeat, set_primary,
 )
 from .proto cimport (
     ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U, DROP_BAD_TAG, DROP_BUNDLED_ALONE,
@@ -153,14 +153,20 @@ cdef class Association(Tcb):
             elif not self.skip_unknown(&chunk):
                 break
         if self.causes:
-            if len(self.control) < MOST_CONTROL:
-                self.control.append(make_error(self.causes))
-            self.causes = []
+            self.report()
         if self.state == SHUTDOWN_SENT:
             peer_is_alive(self, now)
         after_packet(self, now)
         if not self.ended:
             transmit(self, now)
+        return 0
+
+    cdef int report(self) except -1:
+        """One ERROR for all that was wrong with a packet, unless the answer to it is too long already."""
+        cdef bytes error = make_error(self.causes)
+        if len(self.control) < MOST_CONTROL and has_room_to_answer(self.packet_path, error):
+            self.control.append(error)
+        self.causes = []
         return 0
 
     cdef bint misplaced(self, const ChunkView *chunk, const uint8_t *chunks) noexcept:

@@ -146,7 +146,7 @@ cdef class Audit:
         self.expect(bytes_held <= 2 * <uint64_t>t.parameters.receive_buffer + SLACK,
                     f"{bytes_held} bytes held")
         self.expect(bytes_held + RECORD_OVERHEAD * records
-                    <= 4 * <uint64_t>t.parameters.receive_buffer + RECORD_OVERHEAD * 0x10000 + SLACK,
+                    <= 8 * <uint64_t>t.parameters.receive_buffer + SLACK,
                     f"{records} records held")
         self.expect(len(t.control) <= 2 * MOST_CONTROL, f"{len(t.control)} control chunks wait")
         self.equal(t.causes, [], "causes left")

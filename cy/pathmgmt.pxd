@@ -24,6 +24,7 @@ cdef int set_primary(Tcb t, Path path) except -1
 cdef int reschedule_heartbeat(Tcb t, Path path, int64_t now) except -1
 cdef bint request_heartbeat(Tcb t, Path path, int64_t now) except -1
 cdef int send_heartbeat(Tcb t, Path path, int64_t now) except -1
+cdef bint has_room_to_answer(Path path, bytes answer)
 cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef int on_heartbeat_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1

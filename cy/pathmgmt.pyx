@@ -15,7 +15,7 @@ from .proto cimport (
 from .rto cimport rto_back_off, rto_sample
 from .tcb cimport Tcb
 from .teardown cimport COMM_LOST, SN_PEER_ADDR_CHANGE, delete_tcb
-from .wire cimport ChunkView
+from .wire cimport COMMON_HEADER, ChunkView
 
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef enum:
@@ -181,20 +181,26 @@ cdef int packet_too_big(Tcb t, Path path, uint32_t mtu, int64_t now) except -1:
 cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     """The Heartbeat Info comes back unchanged, to the source of the HEARTBEAT (9260-3.3.5-04)."""
     cdef const unsigned char *info
-    cdef uint32_t length, waiting
+    cdef uint32_t length
     cdef bytes answer
     if not get_heartbeat(chunk, &info, &length):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
-    waiting = length
-    for answer in t.packet_path.control:
-        waiting += <uint32_t>PyBytes_GET_SIZE(answer)
-    # one packet of answers (9260-12-01)
-    if waiting + 20 <= t.packet_path.pmtu or not t.packet_path.control:
-        t.packet_path.control.append(make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:length]))
+    answer = make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:length])
+    if has_room_to_answer(t.packet_path, answer):
+        t.packet_path.control.append(answer)
         t.heartbeats_due = True
         t.want_transmit()
     return 0
+
+
+cdef bint has_room_to_answer(Path path, bytes answer):
+    """Whether this fits into the one packet of answers that a packet gets (9260-12-01); the first does."""
+    cdef Py_ssize_t size = COMMON_HEADER + PyBytes_GET_SIZE(answer)
+    cdef bytes waiting
+    for waiting in path.control:
+        size += PyBytes_GET_SIZE(waiting)
+    return not path.control or size <= path.pmtu
 
 
 cdef int start_heartbeats(Tcb t, int64_t now) except -1:

@@ -112,6 +112,7 @@ cdef class Tcb(Schedulable):
     cdef uint32_t a_rwnd(self) noexcept
     cdef bint receive_buffer_full(self) noexcept
     cdef bint receive_buffer_overrun(self) noexcept
+    cdef bint receive_buffer_holds(self, uint64_t times) noexcept
     cdef uint32_t amdcs(self) noexcept
     cdef Path path_of(self, const Address *address)
     cdef Path sending_path(self)

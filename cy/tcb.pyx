@@ -52,16 +52,20 @@ cdef class Tcb(Schedulable):
     cdef bint receive_buffer_full(self) noexcept:
         # A sender knows nothing of our overhead a record, so data it may rightly send is not refused for
         # that alone; four times the buffer bounds what tiny messages can cost us.
-        cdef uint64_t bytes_used = self.reassembly.bytes_held + self.unread_bytes
-        cdef uint64_t records = (self.reassembly.fragments_held + self.reassembly.messages_held
-                                 + self.unread_records)
-        return (bytes_used >= self.parameters.receive_buffer
-                or bytes_used + RECORD_OVERHEAD * records >= 4 * <uint64_t>self.parameters.receive_buffer)
+        return self.receive_buffer_holds(1)
 
     cdef bint receive_buffer_overrun(self) noexcept:
         # Data below the highest TSN is taken although the buffer is full (6.2), since it lets the rest go on.
         # Whoever keeps to a_rwnd needs little of that.
-        return self.reassembly.bytes_held + self.unread_bytes >= 2 * <uint64_t>self.parameters.receive_buffer
+        return self.receive_buffer_holds(2)
+
+    cdef bint receive_buffer_holds(self, uint64_t times) noexcept:
+        """Whether the bytes held are `times` the buffer, or with their overhead four times that."""
+        cdef uint64_t limit = times * self.parameters.receive_buffer
+        cdef uint64_t bytes_used = self.reassembly.bytes_held + self.unread_bytes
+        cdef uint64_t records = (self.reassembly.fragments_held + self.reassembly.messages_held
+                                 + self.unread_records)
+        return bytes_used >= limit or bytes_used + RECORD_OVERHEAD * records >= 4 * limit
 
     cdef uint32_t amdcs(self) noexcept:
         """The least PMDCS of all paths: such a DATA chunk can go again over any of them (7.3)."""

@@ -88,7 +88,10 @@ cdef uint32_t burst_limit(Tcb t, Path path) noexcept:
 
 
 cdef bint send_path_control(Tcb t) except -1:
-    """HEARTBEAT and HEARTBEAT ACK go on their own path and no other; True if the outbox has no room."""
+    """HEARTBEAT and HEARTBEAT ACK go on their own path and no other; True if the outbox has no room.
+
+    Other answers go with them where they can: one packet for a packet (9260-12-01).
+    """
     cdef Path path
     cdef uint8_t *packet
     cdef uint32_t length
@@ -97,7 +100,10 @@ cdef bint send_path_control(Tcb t) except -1:
             packet = t.shared.outbox.reserve(path.pmtu)
             if packet == NULL:
                 return True
-            length = put_control(t, path, path.control, packet)
+            length = COMMON_HEADER
+            if path is answer_path(t):       # first: COOKIE ACK has to be (9260-5.1-05)
+                length = put_control(t, path, t.control, packet)
+            length = put_control(t, path, path.control, packet, length)
             if length > COMMON_HEADER:
                 send_packet(t, path, packet, length)
     t.heartbeats_due = False

@@ -29,6 +29,7 @@ RFC_TITLES = {
     "8260": "interleaving and schedulers", "6951": "UDP encapsulation", "4820": "padding",
     "8899": "path MTU discovery", "7829": "quick failover", "7053": "the I bit", "8261": "SCTP over DTLS",
     "8831": "data channels", "9653": "zero checksum", "3436": "TLS over SCTP", "6083": "DTLS over SCTP",
+    "5062": "attacks",
 }
 
 # 9260-6.2-07, and what may follow it: ", 6.7-01" or ", -08" or "/-09" or " to -11" or "..11"

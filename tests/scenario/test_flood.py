@@ -47,7 +47,9 @@ def test_init_flood():
 
 
 def test_answers_are_no_amplifier():
-    """9260-12-02, 9260-5.1.3-02: an INIT ACK is small; a flood in, at most a few times as much out."""
+    """5062-9-01, 9260-12-02, 9260-5.1.3-02: an INIT ACK is small; a flood in, at most a few times as much
+    out.
+    """
     network = watch(Network(7))
     server = network.host("server", SERVER)
     Server(network, server)

@@ -333,11 +333,16 @@ class TestBundling:
         """What reports a chunk greater than the path MTU is sent, and spoils no other packet."""
         peer = in_state("ESTABLISHED")
         unknown = make_chunk(0xFF, 0, bytes(range(250)) * 8)
-        peer.send(HEARTBEAT_CHUNK, unknown, data_chunk(peer.tsn))
+        peer.send(unknown, data_chunk(peer.tsn))
         packets = peer.take()
         assert sum(len(data) > 1500 for data in packets) == 1
-        kinds = sorted(chunk[0] for data in packets for chunk in chunks_of(data))
-        assert kinds == [SACK, HEARTBEAT_ACK, ERROR]
+        assert sorted(chunk[0] for data in packets for chunk in chunks_of(data)) == [SACK, ERROR]
+
+    def test_report_that_is_too_long_for_the_answer(self):
+        """9260-12-01: beside another answer there is no second packet for it."""
+        peer = in_state("ESTABLISHED")
+        peer.send(HEARTBEAT_CHUNK, make_chunk(0xFF, 0, bytes(1460)), data_chunk(peer.tsn))
+        assert sorted(chunk[0] for chunk in peer.take_chunks()) == [SACK, HEARTBEAT_ACK]
 
     def test_init_ack_is_alone(self):
         """9260-3-01: behind another chunk it is not believed; nothing is sent that was never there."""
