@@ -1,6 +1,6 @@
 """One association: the dispatch table (chunk x states -> handler), the timers, the primitives of the user.
 
-RFC 9260 sections 4 (states), 6 (when DATA and SACK are taken), 8.5.1 and 11.1.
+RFC 9260 sections 4 (states), 6 (when DATA and SACK are taken), 8.5.1 and 11.1; RFC 3758 section 3.3.
 """
 import errno
 
@@ -8,8 +8,11 @@ from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 
+from .abandon cimport SEND_POLICY_MASK, choose_policy, make_room, review
 from .address cimport Address, Route, address_from_host, host_from_address
 from .chunks cimport get_shutdown, make_error, make_tlv
+from .failed cimport take_failed
+from .params cimport PARTIAL_RELIABILITY
 from .path cimport Path
 from .pathmgmt cimport (
     has_room_to_answer, on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, other_path, request_heartbeat,
@@ -18,10 +21,11 @@ from .pathmgmt cimport (
 from .proto cimport (
     ABORT, COOKIE_ACK, COOKIE_ECHOED, COOKIE_WAIT, DATA, DATA_I, DATA_U, DROP_BAD_TAG, DROP_BUNDLED_ALONE,
     DROP_CHUNK_LENGTH, DROP_MALFORMED_CHUNK, DROP_STALE_ERROR, DROP_UNEXPECTED_CHUNK, DROP_UNKNOWN_CHUNK,
-    ERROR, ESTABLISHED, FLAG_T, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK,
+    ERROR, ESTABLISHED, FLAG_T, FORWARD_TSN, HEARTBEAT, HEARTBEAT_ACK, INIT_ACK, SACK, SHUTDOWN, SHUTDOWN_ACK,
     SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT, STALE_COOKIE,
     UNRECOGNIZED_CHUNK_TYPE, USER_INITIATED_ABORT,
 )
+from .sendq cimport Message
 from .setup cimport on_cookie_ack, on_init_ack, on_stale_cookie, on_t1
 from .serial cimport tsn_t
 from .tcb cimport MOST_CAUSES, MOST_CONTROL, Tcb
@@ -29,9 +33,11 @@ from .teardown cimport (
     abort_association, on_abort, on_autoclose, on_error, on_shutdown, on_shutdown_ack, on_shutdown_complete,
     on_t2, on_t5, peer_is_alive, shutdown_primitive,
 )
-from .timers cimport TIMER_AUTOCLOSE, TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD
+from .timers cimport (
+    TIMER_AUTOCLOSE, TIMER_LIFETIME, TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD,
+)
 from .transfer cimport (
-    after_packet, on_data, on_sack, on_sack_timer, on_t3, take_cumulative_ack, window_opened,
+    after_packet, on_data, on_forward_tsn, on_sack, on_sack_timer, on_t3, take_cumulative_ack, window_opened,
 )
 from .transmit cimport transmit
 from .user cimport SctpUser
@@ -45,7 +51,7 @@ cdef int ESHUTDOWN = errno.ESHUTDOWN
 cdef int ECONNABORTED = errno.ECONNABORTED
 
 cdef enum:
-    MOST_SACKS = 4               # of one packet: each costs a walk over what is outstanding
+    MOST_WALKS = 4               # SACKs and FORWARD TSNs of a packet: each walks over what waits
     UP = 1 << ESTABLISHED | 1 << SHUTDOWN_PENDING | 1 << SHUTDOWN_RECEIVED
     CLOSING = 1 << SHUTDOWN_SENT | 1 << SHUTDOWN_ACK_SENT
     ANY = 1 << COOKIE_WAIT | 1 << COOKIE_ECHOED | UP | CLOSING
@@ -56,6 +62,7 @@ ctypedef int (*Handler)(Tcb, const ChunkView *, int64_t) except -1
 cdef struct Row:
     Handler handler
     uint32_t states              # bit per state in which the chunk is taken; elsewhere it is dropped
+    uint32_t extension           # params.Extension that both sides must have; else the chunk is unknown
 
 
 cdef int on_error_chunk(Tcb t, const ChunkView *chunk, int64_t now) except -1:
@@ -90,12 +97,18 @@ cdef int on_shutdown_chunk(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef Row TABLE[256]
 
 
-cdef void admit(int chunk_type, Handler handler, uint32_t states) noexcept:
+cdef void admit(int chunk_type, Handler handler, uint32_t states, uint32_t extension=0) noexcept:
     TABLE[chunk_type].handler = handler
     TABLE[chunk_type].states = states
+    TABLE[chunk_type].extension = extension
 
 
-admit(DATA, on_data, UP & ~(1 << SHUTDOWN_RECEIVED) | 1 << SHUTDOWN_SENT)          # 9260-6-02
+cdef enum:
+    TAKES_DATA = UP & ~(1 << SHUTDOWN_RECEIVED) | 1 << SHUTDOWN_SENT               # 9260-6-02
+
+
+admit(DATA, on_data, TAKES_DATA)
+admit(FORWARD_TSN, on_forward_tsn, TAKES_DATA, PARTIAL_RELIABILITY)                # 3758-3.1-02
 admit(SACK, on_sack, UP | 1 << COOKIE_ECHOED)                                      # 9260-6-03
 admit(HEARTBEAT, on_heartbeat, UP | CLOSING | 1 << COOKIE_ECHOED)                  # 9260-8.3-02
 admit(HEARTBEAT_ACK, on_heartbeat_ack, UP | CLOSING)
@@ -118,7 +131,7 @@ cdef class Association(Tcb):
         cdef Cursor cursor
         cdef ChunkView chunk
         cdef Row *row
-        cdef int result, sacks = 0
+        cdef int result, walks = 0
         cursor.position = chunks
         cursor.end = chunks + length
         while not self.ended:
@@ -134,12 +147,12 @@ cdef class Association(Tcb):
             if chunk.type == ABORT or chunk.type == SHUTDOWN_COMPLETE:
                 if self.misplaced(&chunk, chunks):
                     continue
-            elif chunk.type == SACK:
-                sacks += 1
-                if sacks > MOST_SACKS:
+            elif chunk.type == SACK or chunk.type == FORWARD_TSN:
+                walks += 1
+                if walks > MOST_WALKS:
                     self.drop(DROP_UNEXPECTED_CHUNK)
                     continue
-            if row.handler != NULL:
+            if row.handler != NULL and row.extension & ~self.extensions == 0:
                 if row.states & <uint32_t>1 << self.state:
                     row.handler(self, &chunk, now)
                 else:
@@ -203,6 +216,8 @@ cdef class Association(Tcb):
             on_sack_timer(self, now)
         if not self.ended and self.timers.deadline[TIMER_AUTOCLOSE] <= now:
             on_autoclose(self, now)
+        if not self.ended and self.timers.deadline[TIMER_LIFETIME] <= now:
+            review(self, now)
         for path in self.paths:
             if not self.ended and path.t3_deadline <= now:
                 on_t3(self, path, now)
@@ -220,6 +235,7 @@ cdef class Association(Tcb):
         """The SEND primitive (11.1.5): queue a message.  0, or the errno that refuses it."""
         cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
         cdef uint8_t chunk_flags = 0
+        cdef Message *message
         if self.state != ESTABLISHED and self.state != COOKIE_WAIT and self.state != COOKIE_ECHOED:
             return EPIPE if self.ended else ESHUTDOWN
         if self.shutdown_when_up:
@@ -228,6 +244,8 @@ cdef class Association(Tcb):
             return EMSGSIZE
         if length == 0 or stream_id >= self.outbound_streams:
             return EINVAL
+        if self.send_queue.bytes_charged >= self.parameters.send_buffer and self.send_queue.partial:
+            make_room(self, flags, timetolive, now)
         if self.send_queue.bytes_charged >= self.parameters.send_buffer:
             self.writer_waiting = True
             return EAGAIN
@@ -235,7 +253,10 @@ cdef class Association(Tcb):
             chunk_flags |= DATA_U
         if flags & SEND_SACK_IMMEDIATELY:
             chunk_flags |= DATA_I
-        self.send_queue.push(data, stream_id, ppid, chunk_flags, context)
+        message = self.send_queue.push(data, stream_id, ppid, chunk_flags, context)
+        message.send_flags = <uint16_t>flags
+        if timetolive or flags & SEND_POLICY_MASK:
+            choose_policy(self, message, flags, timetolive, now)
         if not self.wants_transmit:
             self.want_transmit()
         return 0
@@ -264,6 +285,18 @@ cdef class Association(Tcb):
         if not 0 <= stream_id <= 65535:
             return EINVAL
         return self.send(data, stream_id, ppid, flags, timetolive, context, now)
+
+    def receive_unacked(self):
+        """RECEIVE_UNACKED (11.1.15): a message that was sent and not acknowledged when the association ended.
+
+        (data, stream, stream sequence number, ppid, sinfo_flags, context), each once, in the order of
+        sending; None when there are no more.
+        """
+        return take_failed(self, &self.send_queue.unacked)
+
+    def receive_unsent(self):
+        """RECEIVE_UNSENT (11.1.14): the same of messages that were never sent; their number is 0."""
+        return take_failed(self, &self.send_queue.unsent)
 
     def shutdown(self, int64_t now) -> None:
         """The SHUTDOWN primitive (11.1.3): graceful; what is queued is delivered first."""

@@ -1,4 +1,4 @@
-"""For tests: whether one association is in a legal state (RFC 9260 sections 4, 6.1, 6.3 and 14).
+"""For tests: whether one association is in a legal state (RFC 9260 sections 4, 6.1, 6.3, 14; RFC 3758, 3.5).
 
 What the core keeps as running sums is counted again from what the sums are of, timers are compared with the
 state, and memory with the bounds that the parameters set.
@@ -7,17 +7,17 @@ from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 
 from .association cimport Association
-from .outstanding cimport IN_FLIGHT, MARKED, OutChunk, Outstanding
+from .outstanding cimport ABANDONED, IN_FLIGHT, MARKED, OutChunk, Outstanding
 from .path cimport Path
 from .proto cimport (
     CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
     SHUTDOWN_SENT,
 )
 from .recvq cimport KIND_DATA, Received, ReceiveQueue
-from .sendq cimport MESSAGE_OVERHEAD, Message
-from .serial cimport tsn_lt, tsn_t
+from .sendq cimport MESSAGE_OVERHEAD, RELIABLE, Message
+from .serial cimport tsn_le, tsn_lt, tsn_t
 from .tcb cimport MOST_CONTROL, RECORD_OVERHEAD
-from .timers cimport TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD
+from .timers cimport TIMER_LIFETIME, TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD
 
 cdef enum:
     MOST_OUTSTANDING = 65535
@@ -82,9 +82,11 @@ cdef class Audit:
         cdef Association t = self.t
         cdef Outstanding out = t.outstanding
         cdef dict references = {}, charged = {}
+        cdef set given_up = set()
         cdef list flights = [0] * len(t.paths)
         cdef uint64_t queued = 0, data_bytes = 0
-        cdef uint32_t messages = 0, marked = 0, acked = 0
+        cdef uint32_t messages = 0, marked = 0, acked = 0, abandoned = 0, partial = 0
+        cdef set counted = set()
         cdef Message *message = t.send_queue.first
         cdef OutChunk *chunk
         cdef tsn_t tsn = out.cumulative_tsn_ack + 1
@@ -93,25 +95,44 @@ cdef class Audit:
             queued += message.length - message.taken
             references[<size_t>message] = 1
             charged[<size_t>message] = (message.fragments, message.length)
+            partial += message.policy != RELIABLE
+            counted.add(<size_t>message)
+            self.expect(t.timers.deadline[TIMER_LIFETIME] <= message.expires or message.taken != 0,
+                        "a message outlives its time")
             message = message.next
         while tsn != out.next_tsn:
             chunk = out.chunk(tsn)
             references[<size_t>chunk.message] = references.get(<size_t>chunk.message, 0) + 1
             charged[<size_t>chunk.message] = (chunk.message.fragments, chunk.message.length)
+            if <size_t>chunk.message not in counted:
+                counted.add(<size_t>chunk.message)
+                partial += chunk.message.policy != RELIABLE
+            self.equal(chunk.state == ABANDONED, chunk.message.data == NULL, f"TSN {tsn} is abandoned")
+            if chunk.state == ABANDONED:
+                given_up.add(<size_t>chunk.message)
+                abandoned += 1
+            elif tsn_le(tsn, out.advanced_peer_ack_point):
+                self.faults.append(f"TSN {tsn} would be skipped")
             if chunk.state == IN_FLIGHT:
                 data_bytes += chunk.length
                 flights[chunk.path] += 16 + (chunk.length + 3 & ~3)
             elif chunk.state == MARKED:
                 marked += 1
                 self.expect(not tsn_lt(tsn, out.scan), f"TSN {tsn} is marked but will not be found")
-            else:
+            elif chunk.state != ABANDONED:
                 acked += 1
             tsn += 1
         self.expect(out.count() <= MOST_OUTSTANDING, f"{out.count()} chunks outstanding")
         self.equal(t.send_queue.count, messages, "messages in the send queue")
         self.equal(t.send_queue.bytes_queued, queued, "bytes queued")
-        self.equal(t.send_queue.bytes_charged, sum([length + MESSAGE_OVERHEAD
-                                                    for _, length in charged.values()]), "bytes charged")
+        self.equal(t.send_queue.bytes_charged, sum([length + MESSAGE_OVERHEAD for key, (_, length)
+                                                    in charged.items() if key not in given_up]),
+                   "bytes charged")
+        self.equal(t.send_queue.partial, partial, "messages that may be given up")
+        self.equal(out.abandoned, abandoned, "chunks abandoned")
+        self.expect(out.advanced_peer_ack_point == out.cumulative_tsn_ack or t.forward_tsn_due
+                    or any([(<Path>path).t3_deadline != INT64_MAX for path in t.paths]),
+                    "the peer has to skip something and nothing tells it")
         self.equal({key: value[0] for key, value in charged.items()}, references, "references to messages")
         self.equal(out.data_bytes, data_bytes, "data bytes in flight")
         self.equal(out.marked, marked, "chunks marked")

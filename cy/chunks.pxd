@@ -39,10 +39,17 @@ cdef struct SackView:
     const uint8_t *duplicates    # duplicate_count times 32 bits, big endian
 
 
+cdef struct ForwardTsnView:
+    tsn_t new_cumulative_tsn
+    uint32_t count
+    const uint8_t *streams       # count times (stream 16, SSN 16), big endian
+
+
 # Each get_ returns True if the chunk is well formed.
 cdef bint get_data(const ChunkView *chunk, DataView *out) noexcept nogil
 cdef bint get_init(const ChunkView *chunk, InitView *out) noexcept nogil
 cdef bint get_sack(const ChunkView *chunk, SackView *out) noexcept nogil
+cdef bint get_forward_tsn(const ChunkView *chunk, ForwardTsnView *out) noexcept nogil
 cdef bint get_shutdown(const ChunkView *chunk, tsn_t *cumulative_tsn_ack) noexcept nogil
 cdef bint get_heartbeat(const ChunkView *chunk, const uint8_t **info, uint32_t *info_length) noexcept nogil
 # ... of HEARTBEAT and HEARTBEAT ACK; info is the whole Heartbeat Info parameter, with header, without padding

@@ -7,7 +7,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from .proto cimport (
-    DATA, ERROR, ABORT, FLAG_T, HEARTBEAT, HEARTBEAT_ACK, HEARTBEAT_INFO, INIT, INIT_ACK,
+    DATA, ERROR, ABORT, FLAG_T, FORWARD_TSN, HEARTBEAT, HEARTBEAT_ACK, HEARTBEAT_INFO, INIT, INIT_ACK,
     INVALID_STREAM_IDENTIFIER, MISSING_MANDATORY_PARAMETER, NO_USER_DATA, SACK, SHUTDOWN, STALE_COOKIE,
 )
 from .wire cimport (
@@ -233,6 +233,22 @@ cpdef bytes make_shutdown(uint32_t cumulative_tsn_ack):
 # is a header and the cookie: make_chunk is all they need.
 
 
+# ---- RFC 3758 section 3.2 FORWARD TSN (192) ------------------------------------------------------------
+#
+#   | 192 | 0 | length 16 |
+#   | New Cumulative TSN 32 |
+#   | N times: stream 16, stream sequence number 16: the greatest of the stream that is skipped |
+
+
+cdef bint get_forward_tsn(const ChunkView *chunk, ForwardTsnView *out) noexcept nogil:
+    if chunk.value_length < 4 or chunk.value_length % 4:
+        return False
+    out.new_cumulative_tsn = get32(chunk.value)
+    out.count = (chunk.value_length - 4) // 4
+    out.streams = chunk.value + 4
+    return True
+
+
 # ---- 3.3.10.1 to 3.3.10.13 The causes that have a structure --------------------------------------------
 
 
@@ -310,6 +326,7 @@ def decode_chunk(bytes data not None):
     cdef DataView data_view
     cdef InitView init
     cdef SackView sack
+    cdef ForwardTsnView forward_tsn
     cdef const uint8_t *info = NULL
     cdef uint32_t info_length = 0
     cdef tsn_t cumulative_tsn_ack = 0
@@ -342,6 +359,12 @@ def decode_chunk(bytes data not None):
         if not get_heartbeat(&chunk, &info, &info_length):
             return None
         return {"info": (<const char *>info)[:info_length]}
+    if chunk.type == FORWARD_TSN:
+        if not get_forward_tsn(&chunk, &forward_tsn):
+            return None
+        return {"new_cumulative_tsn": forward_tsn.new_cumulative_tsn,
+                "streams": [(get16(forward_tsn.streams + 4 * i), get16(forward_tsn.streams + 4 * i + 2))
+                            for i in range(<int>forward_tsn.count)]}
     if chunk.type == SHUTDOWN:
         if not get_shutdown(&chunk, &cumulative_tsn_ack):
             return None

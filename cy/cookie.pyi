@@ -14,6 +14,7 @@ class StateCookie:
     peer_a_rwnd: int
     outbound_streams: int
     inbound_streams: int
+    extensions: int
     peer_addresses: list[bytes]
     @property
     def route_fields(self) -> tuple[bytes, int, bytes, int, int, int]: ...

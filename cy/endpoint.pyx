@@ -29,7 +29,8 @@ from .proto cimport (
 )
 from .setup cimport (
     ACTION_COLLISION, ACTION_DUPLICATE, ACTION_RESTART, acknowledge_cookie, answer_init, begin_from_cookie,
-    check_init, collide, cookie_action, listed_addresses, make_init_ack, restart, start_association,
+    check_init, collide, common_extensions, cookie_action, listed_addresses, make_init_ack,
+    restart, start_association,
 )
 from .tcb cimport Shared
 from .teardown cimport CANT_STR_ASSOC, COMM_LOST, delete_tcb
@@ -314,6 +315,7 @@ cdef class Endpoint:
         cookie.peer_a_rwnd = init.a_rwnd
         cookie.outbound_streams = min(listener.parameters.outbound_streams, init.inbound_streams)
         cookie.inbound_streams = min(listener.parameters.inbound_streams, init.outbound_streams)
+        cookie.extensions = common_extensions(&parameters, listener.parameters)
         cookie.route = route[0]
         cookie.peer_addresses = listed_addresses(&parameters, route)
         emit(self.outbox, route, port, peer_port, init.initiate_tag,

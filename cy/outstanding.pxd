@@ -1,7 +1,8 @@
 """DATA chunks that have a TSN and are not yet acknowledged; what a SACK does to them.
 
-RFC 9260 sections 6.2.1 (processing a SACK), 6.3.2 and 6.3.3 (T3-rtx), 7.2.4 (fast retransmit).  The chunks
-lie in a ring indexed by TSN, so an acknowledgement finds its chunk without a search.
+RFC 9260 sections 6.2.1 (processing a SACK), 6.3.2 and 6.3.3 (T3-rtx), 7.2.4 (fast retransmit); RFC 3758
+section 3.5 (abandoned chunks, Advanced.Peer.Ack.Point, FORWARD TSN).  The chunks lie in a ring
+indexed by TSN, so an acknowledgement finds its chunk without a search.
 """
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -13,6 +14,7 @@ cdef enum ChunkState:
     IN_FLIGHT = 0
     ACKED = 1                    # by a gap block; the cumulative ack has not reached it
     MARKED = 2                   # lost, to be sent again; not outstanding meanwhile (9260-1.3-03)
+    ABANDONED = 3                # given up: never sent again, no longer outstanding (3758-3.5-02)
 
 cdef enum SackVerdict:
     SACK_TAKEN = 0
@@ -27,9 +29,9 @@ cdef struct OutChunk:
     uint8_t flags                # DATA_B, DATA_E, DATA_U, DATA_I
     uint8_t state
     uint8_t miss_reports
-    uint8_t fast_retransmitted
-    uint8_t transmissions        # counted up to 255
+    uint8_t fast_retransmitted   # miss reports of it mean nothing any more
     uint8_t path                 # index of the path it was last sent on
+    uint16_t transmissions       # counted up to 65535
 
 
 cdef struct Flight:              # what is outstanding on one path, and what the last SACK did to it
@@ -53,6 +55,8 @@ cdef class Outstanding:
     cdef uint32_t capacity                   # a power of two, 0 until the first chunk
     cdef readonly uint64_t data_bytes        # user data in flight (not marked, not gap-acked), for rwnd
     cdef readonly uint32_t marked            # chunks to be sent again
+    cdef readonly uint32_t abandoned         # chunks given up that the ack point has not passed
+    cdef readonly tsn_t advanced_peer_ack_point      # all up to here is acknowledged or abandoned
     cdef tsn_t scan                          # no chunk before this one is marked
     cdef tsn_t highest_gap_acked             # the highest TSN that a gap block has acknowledged
     cdef bint has_gap_acked
@@ -76,6 +80,13 @@ cdef class Outstanding:
     # T3-rtx: all in flight on the path are lost and go to `target`; how many
     cdef uint32_t mark_path(self, int path, int target) noexcept nogil
     cdef void clear(self, SendQueue queue) noexcept
+    # 3758-3.5-03: all chunks of the message that has this TSN are abandoned
+    cdef void abandon(self, tsn_t tsn) noexcept nogil
+    cdef int append_abandoned(self, Message *message) except -1      # a TSN that is never sent
+    cdef bint least_important(self, int64_t priority, tsn_t *tsn) noexcept nogil    # see SendQueue
+    cdef bint busy(self) noexcept nogil                  # something is in flight, or has to be sent again
+    # A FORWARD TSN chunk in `room` bytes; its length, 0 if not all fits.  With `cut` as much as fits goes.
+    cdef uint32_t put_forward_tsn(self, uint8_t *out, uint32_t room, bint cut) noexcept nogil
 
     # within the module
     cdef int resize(self, uint32_t capacity) except -1
@@ -84,3 +95,5 @@ cdef class Outstanding:
     cdef void take_back(self, tsn_t tsn, tsn_t until) noexcept nogil
     cdef void find_lowest(self) noexcept nogil
     cdef void mark(self, OutChunk *chunk, tsn_t tsn) noexcept nogil
+    cdef void abandon_chunk(self, OutChunk *chunk, tsn_t tsn) noexcept nogil
+    cdef void advance(self) noexcept nogil

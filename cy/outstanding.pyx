@@ -1,17 +1,21 @@
-"""DATA chunks in flight: acknowledgement, loss detection, retransmission order."""
+"""DATA chunks in flight: acknowledgement, loss detection, retransmission order, abandonment."""
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
 from .chunks cimport SackView
-from .sendq cimport Message, SendQueue
+from .proto cimport DATA_E, DATA_U, FORWARD_TSN
+from .sendq cimport POLICY_PRIO, Message, SendQueue
 from .serial cimport pad4, tsn_le, tsn_lt, tsn_t
-from .wire cimport DATA_HEADER, get16
+from .wire cimport DATA_HEADER, get16, put16, put32
 
 cdef enum:
     FIRST_CAPACITY = 16
     IDLE_CAPACITY = 1024         # a larger ring is given back when nothing is outstanding
     MISS_THRESHOLD = 3           # 9260-7.2.4-01
+    FORWARD_TSN_HEADER = 8
+    STREAM_WORDS = 1024          # of 64 bits: one bit a stream
+    FARTHEST_ADVANCE = 32767     # TSNs that one FORWARD TSN skips: an SSN that is skipped with them stays new
 
 
 cdef inline uint32_t chunk_size(const OutChunk *chunk) noexcept nogil:
@@ -23,7 +27,7 @@ cdef class Outstanding:
 
     def __init__(self, tsn_t initial_tsn):
         self.next_tsn = initial_tsn
-        self.cumulative_tsn_ack = initial_tsn - 1
+        self.cumulative_tsn_ack = self.advanced_peer_ack_point = initial_tsn - 1
         self.scan = initial_tsn
 
     def __dealloc__(self):
@@ -144,8 +148,10 @@ cdef class Outstanding:
         while self.cumulative_tsn_ack != sack.cumulative_tsn_ack:
             tsn = self.cumulative_tsn_ack + 1
             chunk = self.chunk(tsn)
-            if chunk.state != ACKED:
+            if chunk.state == IN_FLIGHT or chunk.state == MARKED:
                 self.acknowledge(chunk, tsn)
+            elif chunk.state == ABANDONED:
+                self.abandoned -= 1
             self.cumulative_tsn_ack = tsn
             queue.release(chunk.message)
         if tsn_lt(self.scan, self.cumulative_tsn_ack + 1):
@@ -158,6 +164,7 @@ cdef class Outstanding:
         if self.fast_recovery and tsn_le(self.fast_recovery_exit, self.cumulative_tsn_ack):
             self.fast_recovery = False
         self.find_lowest()
+        self.advance()
         if self.count() == 0 and self.capacity > IDLE_CAPACITY:
             free(self.ring)
             self.ring = NULL
@@ -173,7 +180,7 @@ cdef class Outstanding:
             self.take_back(tsn, first)
             tsn = first
             while tsn != last + 1:
-                if self.chunk(tsn).state != ACKED:
+                if self.chunk(tsn).state == IN_FLIGHT or self.chunk(tsn).state == MARKED:
                     self.acknowledge(self.chunk(tsn), tsn)
                     if not self.has_gap_acked or tsn_lt(self.highest_gap_acked, tsn):
                         self.highest_gap_acked = tsn
@@ -223,7 +230,7 @@ cdef class Outstanding:
             flight.lowest = tsn
 
     cdef uint32_t count_misses(self, const SackView *sack, bint advanced) noexcept nogil:
-        """Miss reports by the highest TSN newly acknowledged (7.2.4); returns how many chunks it marked.
+        """Miss reports by the highest TSN newly acknowledged (7.2.4); returns how many chunks are lost.
 
         In Fast Recovery a SACK that advances the ack point counts for all TSNs that it reports missing.
         """
@@ -239,13 +246,14 @@ cdef class Outstanding:
             until = self.newest_acked        # HTNA
         while tsn_lt(tsn, until):
             chunk = self.chunk(tsn)
-            if chunk.state == IN_FLIGHT and not chunk.fast_retransmitted:
+            if (chunk.state == IN_FLIGHT or chunk.state == ABANDONED) and not chunk.fast_retransmitted:
                 chunk.miss_reports += 1
                 if chunk.miss_reports >= MISS_THRESHOLD:
                     chunk.fast_retransmitted = True
                     self.flights[chunk.path].lost = True
-                    self.mark(chunk, tsn)
-                    found += 1
+                    if chunk.state == IN_FLIGHT:
+                        self.mark(chunk, tsn)
+                    found += 1               # abandoned in flight: a loss all the same (3758-3.5-09)
             tsn += 1
         return found
 
@@ -276,7 +284,7 @@ cdef class Outstanding:
         chunk.state = IN_FLIGHT
         chunk.miss_reports = 0
         chunk.path = path
-        if chunk.transmissions < 255:
+        if chunk.transmissions < 65535:
             chunk.transmissions += 1
         self.marked -= 1
         self.retransmissions += 1
@@ -301,13 +309,134 @@ cdef class Outstanding:
         self.flights[path].timing = False
         return found
 
+    # --- abandoned chunks (RFC 3758 section 3.5)
+
+    cdef bint busy(self) noexcept nogil:
+        return self.data_bytes != 0 or self.marked != 0
+
+    cdef void abandon(self, tsn_t tsn) noexcept nogil:
+        cdef const Message *message = self.chunk(tsn).message
+        while tsn != self.cumulative_tsn_ack + 1 and self.chunk(tsn - 1).message == message:
+            tsn -= 1
+        while tsn != self.next_tsn and self.chunk(tsn).message == message:
+            self.abandon_chunk(self.chunk(tsn), tsn)
+            tsn += 1
+        self.find_lowest()
+        self.advance()
+
+    cdef void abandon_chunk(self, OutChunk *chunk, tsn_t tsn) noexcept nogil:
+        cdef Flight *flight = &self.flights[chunk.path]
+        if chunk.state == ABANDONED:
+            return
+        if chunk.state == MARKED:
+            self.marked -= 1
+        elif chunk.state == IN_FLIGHT:
+            flight.bytes -= chunk_size(chunk)
+            self.data_bytes -= chunk.length
+        if chunk.state != IN_FLIGHT:
+            chunk.fast_retransmitted = True      # it is known whether it was lost
+        if flight.timing and flight.timed_tsn == tsn:
+            flight.timing = False
+        chunk.state = ABANDONED
+        self.abandoned += 1
+
+    cdef int append_abandoned(self, Message *message) except -1:
+        cdef OutChunk *chunk
+        if self.count() == self.capacity:
+            self.resize(self.capacity * 2 if self.capacity else FIRST_CAPACITY)
+        chunk = self.chunk(self.next_tsn)
+        memset(chunk, 0, sizeof(OutChunk))
+        chunk.message = message
+        chunk.offset = message.length
+        chunk.flags = DATA_E | message.flags & DATA_U
+        chunk.state = ABANDONED
+        chunk.fast_retransmitted = True
+        message.fragments += 1
+        self.abandoned += 1
+        self.next_tsn += 1
+        return 0
+
+    cdef bint least_important(self, int64_t priority, tsn_t *tsn) noexcept nogil:
+        """Find a message below `priority` that is not acknowledged: the newest of the least important."""
+        cdef const OutChunk *chunk
+        cdef const Message *found = NULL
+        cdef tsn_t each = self.cumulative_tsn_ack + 1
+        while each != self.next_tsn:
+            chunk = self.chunk(each)
+            if (chunk.message.policy == POLICY_PRIO and chunk.message.pr_value > priority
+                    and (chunk.state == IN_FLIGHT or chunk.state == MARKED)
+                    and (found == NULL or chunk.message.pr_value >= found.pr_value)):
+                found = chunk.message
+                tsn[0] = each
+            each += 1
+        return found != NULL
+
+    cdef void advance(self) noexcept nogil:
+        """C1 and C2: the Advanced.Peer.Ack.Point goes up over acknowledged and abandoned chunks."""
+        if tsn_lt(self.advanced_peer_ack_point, self.cumulative_tsn_ack):
+            self.advanced_peer_ack_point = self.cumulative_tsn_ack
+        if self.abandoned == 0:
+            return
+        while (self.advanced_peer_ack_point + 1 != self.next_tsn
+                and self.advanced_peer_ack_point - self.cumulative_tsn_ack < FARTHEST_ADVANCE
+                and self.chunk(self.advanced_peer_ack_point + 1).state == ABANDONED):
+            self.advanced_peer_ack_point += 1
+
+    cdef uint32_t put_forward_tsn(self, uint8_t *out, uint32_t room, bint cut) noexcept nogil:
+        """FORWARD TSN: the Advanced.Peer.Ack.Point, and each ordered stream with its greatest SSN skipped.
+
+        What does not fit a packet of its own lowers the Advanced.Peer.Ack.Point (3758-3.5-05).
+        """
+        cdef uint64_t listed[STREAM_WORDS]       # a bit for each stream
+        cdef const OutChunk *chunk
+        cdef const Message *message = NULL
+        cdef uint32_t pairs = 0, most
+        cdef uint16_t stream_id
+        cdef tsn_t tsn = self.cumulative_tsn_ack + 1
+        if room < FORWARD_TSN_HEADER:
+            return 0
+        most = (room - FORWARD_TSN_HEADER) // 4
+        memset(listed, 0, sizeof(listed))
+        while tsn != self.advanced_peer_ack_point + 1:
+            chunk = self.chunk(tsn)
+            stream_id = chunk.message.stream_id
+            if not chunk.flags & DATA_U and not listed[stream_id >> 6] >> (stream_id & 63) & 1:
+                if pairs == most:
+                    break
+                listed[stream_id >> 6] |= <uint64_t>1 << (stream_id & 63)
+                pairs += 1
+            tsn += 1
+        if tsn != self.advanced_peer_ack_point + 1:
+            if not cut:
+                return 0
+            self.advanced_peer_ack_point = tsn - 1
+        out[0] = FORWARD_TSN
+        out[1] = 0
+        put16(out + 2, <uint16_t>(FORWARD_TSN_HEADER + 4 * pairs))
+        put32(out + 4, self.advanced_peer_ack_point)
+        out += FORWARD_TSN_HEADER
+        while tsn != self.cumulative_tsn_ack + 1:        # backwards: the first SSN seen is the greatest
+            tsn -= 1
+            chunk = self.chunk(tsn)
+            if chunk.flags & DATA_U or chunk.message == message:
+                continue
+            message = chunk.message
+            stream_id = message.stream_id
+            if listed[stream_id >> 6] >> (stream_id & 63) & 1:
+                listed[stream_id >> 6] &= ~(<uint64_t>1 << (stream_id & 63))
+                put16(out, stream_id)
+                put16(out + 2, message.ssn)
+                out += 4
+        return FORWARD_TSN_HEADER + 4 * pairs
+
     cdef void clear(self, SendQueue queue) noexcept:
         cdef int path
         while self.cumulative_tsn_ack + 1 != self.next_tsn:
             self.cumulative_tsn_ack += 1
             queue.release(self.chunk(self.cumulative_tsn_ack).message)
+        self.advanced_peer_ack_point = self.cumulative_tsn_ack
         self.data_bytes = 0
-        self.marked = 0
+        self.marked = self.abandoned = 0
         self.has_gap_acked = False
         self.fast_recovery = False
         for path in range(self.flight_count):
@@ -317,7 +446,9 @@ cdef class Outstanding:
         cdef int path
         return {
             "cumulative_tsn_ack": self.cumulative_tsn_ack, "next_tsn": self.next_tsn, "chunks": self.count(),
-            "data_bytes": self.data_bytes, "marked": self.marked, "fast_recovery": bool(self.fast_recovery),
+            "data_bytes": self.data_bytes, "marked": self.marked, "abandoned": self.abandoned,
+            "advanced_peer_ack_point": self.advanced_peer_ack_point,
+            "fast_recovery": bool(self.fast_recovery),
             "retransmissions": self.retransmissions,
             "flight_size": [self.flights[path].bytes for path in range(self.flight_count)],
         }

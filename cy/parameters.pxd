@@ -27,10 +27,11 @@ cdef class ProtocolParameters:
     cdef public bint pmtu_discovery                            # ICMP may lower it
     cdef public uint8_t dscp                                   # as Route.dscp; 0
     cdef public uint16_t remote_udp_port                       # encapsulation port of new peers, 0 = none
+    cdef public bint partial_reliability                       # offered to peers (RFC 3758): True
     cdef public uint32_t max_segment                           # most bytes of a message in a chunk, 0 = any
     cdef public uint32_t receive_context                       # what received messages carry (SCTP_CONTEXT)
     cdef public uint32_t adaptation_indication                 # RFC 5061 section 4.2.6
-    cdef public dict remembered                                # options without effect yet, never changed in place
+    cdef public dict remembered                                # options without effect yet; never changed
     cdef public int64_t autoclose                              # idle time until a graceful end, 0 = never
     # Of messages that say nothing else (SCTP_DEFAULT_SEND_PARAM, SCTP_DEFAULT_SNDINFO).
     cdef public uint16_t default_stream

@@ -22,6 +22,7 @@ class ProtocolParameters:
     pmtu_discovery: bool
     dscp: int
     remote_udp_port: int
+    partial_reliability: bool
     max_segment: int
     receive_context: int
     adaptation_indication: int

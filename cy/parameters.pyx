@@ -34,6 +34,7 @@ cdef class ProtocolParameters:
         self.pmtu_discovery = True
         self.dscp = 0
         self.remote_udp_port = 0
+        self.partial_reliability = True
         self.max_segment = 0
         self.receive_context = 0
         self.adaptation_indication = 0
@@ -65,6 +66,7 @@ cdef class ProtocolParameters:
         other.pmtu_discovery = self.pmtu_discovery
         other.dscp = self.dscp
         other.remote_udp_port = self.remote_udp_port
+        other.partial_reliability = self.partial_reliability
         other.max_segment = self.max_segment
         other.receive_context = self.receive_context
         other.adaptation_indication = self.adaptation_indication

@@ -10,6 +10,9 @@ cdef enum:
     MAX_ADDRESSES = 32           # of one peer; more are ignored
     MAX_UNRECOGNIZED = 16        # reported in one answer; more are left out (section 12, small answers)
 
+cdef enum Extension:             # what both sides must support, negotiated by INIT and INIT ACK: bits
+    PARTIAL_RELIABILITY = 1      # RFC 3758
+
 cdef enum ParametersResult:
     PARAMETERS_OK = 0
     PARAMETERS_MALFORMED = -1    # a length that cannot be: the chunk is refused
@@ -37,6 +40,8 @@ cdef struct InitParameters:
 
 
 cdef int parse_init_parameters(const uint8_t *parameters, uint32_t length, InitParameters *out) noexcept nogil
+cdef uint32_t offered_extensions(const InitParameters *parameters) noexcept nogil       # by the sender
+cdef bytes extension_parameters(uint32_t extensions)              # how they are offered
 cdef bytes address_parameter(const Address *address)              # IPv4 or IPv6 Address parameter
 cdef bytes unrecognized_parameters(const InitParameters *parameters, uint32_t most)
 # ... Unrecognized Parameter TLVs for an INIT ACK, as many as fit `most` bytes

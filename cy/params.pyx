@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 from .address cimport address_from_host, host_from_address, is_ipv4, is_unicast, same_ip
 from .chunks cimport make_tlv
 from .proto cimport (
-    ADAPTATION_LAYER_INDICATION, CHUNKS, COOKIE_PRESERVATIVE, ECN_CAPABLE, FORWARD_TSN_SUPPORTED,
+    ADAPTATION_LAYER_INDICATION, CHUNKS, COOKIE_PRESERVATIVE, ECN_CAPABLE, FORWARD_TSN, FORWARD_TSN_SUPPORTED,
     HMAC_ALGO, HOST_NAME_ADDRESS, IPV4_ADDRESS, IPV6_ADDRESS, PADDING, RANDOM, STATE_COOKIE,
     SUPPORTED_ADDRESS_TYPES, SUPPORTED_EXTENSIONS, UNRECOGNIZED_PARAMETER, UNRECOGNIZED_PARAMETERS,
     ZERO_CHECKSUM_ACCEPTABLE,
@@ -158,6 +158,17 @@ cdef int parse_init_parameters(const uint8_t *parameters, uint32_t length,
 
 
 # ---- Writing parameters and reports --------------------------------------------------------------------
+
+
+cdef uint32_t offered_extensions(const InitParameters *parameters) noexcept nogil:
+    return PARTIAL_RELIABILITY if parameters.forward_tsn_supported else 0
+
+
+cdef bytes extension_parameters(uint32_t extensions):
+    """Forward-TSN-Supported (RFC 3758 section 3.1); Supported Extensions, as others have it."""
+    if extensions & PARTIAL_RELIABILITY:
+        return make_tlv(SUPPORTED_EXTENSIONS, bytes([FORWARD_TSN])) + make_tlv(FORWARD_TSN_SUPPORTED, b"")
+    return b""
 
 
 cdef bytes address_parameter(const Address *address):

@@ -1,11 +1,10 @@
+from .ordering import StreamOrder
 from .recvq import ReceiveQueue
 
-class Reassembly:
+class Reassembly(StreamOrder):
     """The incoming messages of one association that are not yet ready to be read."""
 
-    bytes_held: int
     fragments_held: int
-    messages_held: int
 
     def add_chunk(
         self,

@@ -1,6 +1,6 @@
-"""From DATA chunks to whole messages in stream order.
+"""From DATA chunks to whole messages, which StreamOrder then puts in order.
 
-RFC 9260 sections 3.3.1 (DATA), 6.5 (streams), 6.6 (ordering) and 6.9 (fragmentation).
+RFC 9260 sections 3.3.1 (DATA) and 6.9 (fragmentation); RFC 3758 section 3.6 (FORWARD TSN).
 
 The fragments of a message have consecutive TSNs, so neighbours by TSN are joined into runs.  A run
 is found by the TSN next to it: the one that ends at the Cumulative TSN Ack Point is `tail` (each
@@ -13,25 +13,26 @@ piece takes what arrives in order; where runs meet, their pieces are linked.  A 
 one piece, as it normally does, is that piece cut to size: each byte was copied once.  No piece is
 large compared with what the peer has really sent.
 
-Messages that wait for an earlier one of their stream are in a hash table by (stream, ssn).
+With partial reliability (RFC 3758) the sender may give up a message that it has begun.  FORWARD TSN
+discards the runs that can no longer become whole; since a table is no larger than what is held, one
+pass over it does for a whole chunk.  What would else be a violation may then be the rest of a
+message that was given up: an end without a beginning, a beginning without an end, an ssn that was
+skipped.  It is discarded.
 
-Still to come: FORWARD TSN (RFC 3758 section 3.6) discards the runs that begin at or below the new
-ack point, moves `next_ssn` and delivers what is held up to the listed ssn; since a table is no
-larger than what is held, one pass over it does for a whole chunk.  It must then also forgive a
-fragment whose beginning was skipped.  Partial delivery (section 6.9) pushes the pieces of `tail`
-with end = 0 and goes on with an empty one.
+Still to come: partial delivery (section 6.9) pushes the pieces of `tail` with end = 0 and goes on
+with an empty one.
 """
 cimport cython
-from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
-from .chunks cimport DataView
+from .chunks cimport DataView, ForwardTsnView
 from .proto cimport DATA_B, DATA_E, DATA_U
-from .recvq cimport Received, ReceiveQueue
-from .serial cimport ssn_lt, ssn_t, tsn_le, tsn_t
+from .ordering cimport REASSEMBLY_OK, REASSEMBLY_VIOLATION, StreamOrder
+from .recvq cimport ReceiveQueue
+from .serial cimport ssn_t, tsn_le, tsn_t
 
 cdef extern from "Python.h":
     PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t length) except NULL
@@ -45,7 +46,7 @@ cdef enum:
     LARGEST_HINTED = 0x10000             # bytes that a hint alone may allocate
     HINT_SHARE = 4                       # a larger hint counts once one part in so many of it is there
     LARGEST_MESSAGE = 0x7FFFFFFF
-    FIRST_WIDTH = 16                     # of hash tables, and of next_ssn
+    FIRST_WIDTH = 16                     # of hash tables
     WIDEST_KEPT = 256                    # a wider table is freed when it runs empty
 
 
@@ -72,29 +73,12 @@ cdef struct Run:                         # fragments of one message with consecu
     bint has_last                        # ends with the E fragment
 
 
-cdef struct HeldMessage:                 # whole, ordered and early
-    HeldMessage *next                    # in its bucket
-    PyObject *data                       # owned
-    tsn_t tsn
-    uint32_t ppid
-    uint16_t stream_id
-    ssn_t ssn
-
-
-# A peer chooses the streams and ssns it sends; that it cannot choose them to fall into one bucket,
-# the hash multiplies with a number that differs from process to process (universal hashing).
-cdef uint64_t HASH_MULTIPLIER = <uint64_t><Py_hash_t>hash("messages held for order") | 1
-
-
 @cython.final
-cdef class Reassembly:
+cdef class Reassembly(StreamOrder):
     """The incoming messages of one association that are not yet ready to be read."""
 
     def __dealloc__(self):
         self.reset()
-
-    cdef void set_streams(self, uint16_t inbound_streams) noexcept:
-        self.inbound_streams = inbound_streams
 
     cdef int add(self, const DataView *chunk, ReceiveQueue queue, object association,
                  tsn_t cumulative_tsn) except -1:
@@ -117,12 +101,17 @@ cdef class Reassembly:
         cdef Run *run
         cdef int result = REASSEMBLY_OK
         cdef int passed
+        cdef tsn_t last
         cdef PyObject *data
-        if not follows(before, chunk, in_sequence) or not precedes(after, chunk):
+        if not (follows(before, chunk, in_sequence, self.messages_may_end)
+                and precedes(after, chunk, self.messages_may_end)):
             return REASSEMBLY_VIOLATION
         if chunk.flags & DATA_B:
+            if in_sequence and self.tail != NULL:        # a message that was given up
+                self.free_run(self.tail)
+                self.tail = NULL
             before = NULL                                # another message's
-        if chunk.flags & DATA_E:
+        if chunk.flags & DATA_E or (after != NULL and after.has_first):
             after = NULL
         run = self.join(before, chunk, after, in_sequence)
         if run == NULL:
@@ -141,12 +130,16 @@ cdef class Reassembly:
             finally:
                 PyMem_Free(run)
             return result
-        if in_sequence:
+        if not in_sequence:
+            self.link(run)
+            return REASSEMBLY_OK
+        if run.last_tsn == cumulative_tsn and run.has_first:
             self.tail = run
-            # The message is not whole and yet the TSN after it has arrived: as another message.
-            return REASSEMBLY_OK if run.last_tsn == cumulative_tsn else REASSEMBLY_VIOLATION
-        self.link(run)
-        return REASSEMBLY_OK
+            return REASSEMBLY_OK
+        # Its beginning will never come, or, as the TSN after it has arrived as another message, its end.
+        last = run.last_tsn
+        self.free_run(run)
+        return self.pass_runs(last + 1, cumulative_tsn) if self.messages_may_end else REASSEMBLY_VIOLATION
 
     cdef Run *run_before(self, tsn_t tsn, bint in_sequence) noexcept:
         """The run that ends just below `tsn`, or NULL."""
@@ -261,9 +254,9 @@ cdef class Reassembly:
         """The ack point has moved over first..last, which had arrived before; find the new tail.
 
         Only a message's beginning at the very end of the range can still become whole.  Any other
-        run there shows that fragments were sent as parts of no message.  (Of whole messages no
-        TSNs are kept, so that is seen here and not when the second of the two arrived.)  Looks at
-        each TSN once in its life, and only while there are runs.
+        run there shows that fragments were sent as parts of no message, or of one that was given up.
+        (Of whole messages no TSNs are kept, so that is seen here and not when the second of the two
+        arrived.)  Looks at each TSN once in its life, and only while there are runs.
         """
         cdef Run *run
         while self.runs_above and tsn_le(first, last):
@@ -271,11 +264,14 @@ cdef class Reassembly:
             if run == NULL:
                 first += 1
                 continue
-            if run.last_tsn != last or not run.has_first:
-                return REASSEMBLY_VIOLATION
             self.unlink(run)
-            self.tail = run
-            break
+            if run.last_tsn == last and run.has_first:
+                self.tail = run
+                break
+            first = run.last_tsn + 1
+            self.free_run(run)
+            if not self.messages_may_end:
+                return REASSEMBLY_VIOLATION
         return REASSEMBLY_OK
 
     # Held runs have different TSNs within 65535 of the ack point, so a chain has at most
@@ -344,139 +340,41 @@ cdef class Reassembly:
         self.ends_width = width
         return 0
 
-    # --- whole messages ---
+    # --- FORWARD TSN ---
 
-    cdef int accept(self, PyObject *data, tsn_t tsn, uint16_t stream_id, ssn_t ssn, uint32_t ppid,
-                    bint unordered, bint in_sequence, ReceiveQueue queue, object association,
-                    tsn_t cumulative_tsn) except -1:
-        """A whole message, `data` is given away: deliver it, or hold it until its turn (6.6)."""
-        cdef ssn_t due
-        cdef HeldMessage *message
-        if unordered:                                    # its ssn means nothing (3.3.1)
-            deliver(data, tsn, stream_id, ssn, ppid, True, queue, association, cumulative_tsn)
-            return REASSEMBLY_DELIVERED
-        if stream_id >= self.streams_used:
-            try:
-                self.use_stream(stream_id)
-            except MemoryError:
-                Py_DECREF(data)
-                raise
-        due = self.next_ssn[stream_id]
-        if ssn != due:
-            # All before it has arrived, so it is no early one: its ssn was used before.  Otherwise
-            # up to 65535 ahead is right (6.1), and then old and early ssns look alike: both are held.
-            if in_sequence and ssn_lt(ssn, due):
-                Py_DECREF(data)
-                return REASSEMBLY_VIOLATION
-            return self.hold(data, tsn, stream_id, ssn, ppid)
-        deliver(data, tsn, stream_id, ssn, ppid, False, queue, association, cumulative_tsn)
-        self.next_ssn[stream_id] = due = <ssn_t>(due + 1)
-        while self.messages_held:
-            message = self.take_held(stream_id, due)
-            if message == NULL:
-                break
-            data = message.data
-            tsn = message.tsn
-            ppid = message.ppid
-            PyMem_Free(message)
-            deliver(data, tsn, stream_id, due, ppid, False, queue, association, cumulative_tsn)
-            self.next_ssn[stream_id] = due = <ssn_t>(due + 1)
-        return REASSEMBLY_DELIVERED
+    cdef int skip(self, const ForwardTsnView *skipped, ReceiveQueue queue, object association,
+                  tsn_t cumulative_tsn) except -1:
+        self.discard_passed(cumulative_tsn)
+        return self.skip_ssns(skipped, queue, association, cumulative_tsn)
 
-    cdef int use_stream(self, uint16_t stream_id) except -1:
-        """Room in next_ssn for this stream; the first message of a stream has ssn 0 (6.5)."""
-        cdef uint32_t count = max(self.streams_used, <uint32_t>FIRST_WIDTH)
-        cdef ssn_t *next_ssn
-        while count <= stream_id:
-            count *= 2
-        next_ssn = <ssn_t *>PyMem_Realloc(self.next_ssn, count * sizeof(ssn_t))
-        if next_ssn == NULL:
-            raise MemoryError()
-        memset(next_ssn + self.streams_used, 0, (count - self.streams_used) * sizeof(ssn_t))
-        self.next_ssn = next_ssn
-        self.streams_used = count
-        return 0
-
-    cdef int hold(self, PyObject *data, tsn_t tsn, uint16_t stream_id, ssn_t ssn, uint32_t ppid) except -1:
-        """Keep an early message; a second one with its ssn is a violation."""
-        cdef HeldMessage *message
-        cdef HeldMessage **place
-        if self.messages_held == self.held_width:
-            try:
-                self.widen_held()
-            except MemoryError:
-                Py_DECREF(data)
-                raise
-        place = self.find_held(stream_id, ssn)
-        if place[0] != NULL:
-            Py_DECREF(data)
-            return REASSEMBLY_VIOLATION
-        message = <HeldMessage *>PyMem_Malloc(sizeof(HeldMessage))
-        if message == NULL:
-            Py_DECREF(data)
-            raise MemoryError()
-        message.next = NULL
-        message.data = data
-        message.tsn = tsn
-        message.ppid = ppid
-        message.stream_id = stream_id
-        message.ssn = ssn
-        place[0] = message
-        self.messages_held += 1
-        self.bytes_held += bytes_length(data)
-        return REASSEMBLY_OK
-
-    cdef HeldMessage *take_held(self, uint16_t stream_id, ssn_t ssn) noexcept:
-        """The held message of that ssn, taken out of the table, or NULL."""
-        cdef HeldMessage **place = self.find_held(stream_id, ssn)
-        cdef HeldMessage *message = place[0]
-        if message == NULL:
-            return NULL
-        place[0] = message.next
-        self.messages_held -= 1
-        self.bytes_held -= bytes_length(message.data)
-        if self.messages_held == 0 and self.held_width > WIDEST_KEPT:
-            PyMem_Free(self.held)
-            self.held = NULL
-            self.held_width = 0
-        return message
-
-    cdef HeldMessage **find_held(self, uint16_t stream_id, ssn_t ssn) noexcept:
-        """Where the pointer to the message of that ssn is, or would be.  There must be a table."""
-        cdef HeldMessage **place = &self.held[bucket(stream_id, ssn, self.held_width)]
-        while place[0] != NULL and not (place[0].stream_id == stream_id and place[0].ssn == ssn):
-            place = &place[0].next
-        return place
-
-    cdef int widen_held(self) except -1:
-        """Double the table."""
-        cdef uint32_t width = self.held_width * 2 if self.held_width else FIRST_WIDTH
-        cdef HeldMessage **held = <HeldMessage **>PyMem_Calloc(width, sizeof(HeldMessage *))
-        cdef HeldMessage *message
-        cdef HeldMessage *following
-        cdef uint32_t i, new
-        if held == NULL:
-            raise MemoryError()
-        for i in range(self.held_width):
-            message = self.held[i]
-            while message != NULL:
-                following = message.next
-                new = bucket(message.stream_id, message.ssn, width)
-                message.next = held[new]
-                held[new] = message
-                message = following
-        PyMem_Free(self.held)
-        self.held = held
-        self.held_width = width
-        return 0
+    cdef void discard_passed(self, tsn_t cumulative_tsn) noexcept:
+        """Free the runs that can no longer become whole: all that the ack point has reached, but for a
+        message's beginning that ends there."""
+        cdef Run *run
+        cdef Run *following
+        cdef Run *beginning = NULL
+        cdef uint32_t i
+        if self.tail != NULL:
+            self.free_run(self.tail)
+            self.tail = NULL
+        for i in range(self.ends_width):
+            run = self.ends[i] if self.runs_above else NULL
+            while run != NULL:
+                following = run.next_by_first
+                if tsn_le(run.first_tsn, cumulative_tsn):
+                    self.unlink(run)
+                    if run.has_first and run.last_tsn == cumulative_tsn:
+                        beginning = run
+                    else:
+                        self.free_run(run)
+                run = following
+        self.tail = beginning
 
     # --- the end ---
 
     cdef int reset(self) except -1:
         cdef Run *run
         cdef Run *following
-        cdef HeldMessage *message
-        cdef HeldMessage *following_message
         cdef uint32_t i
         if self.tail != NULL:
             self.free_run(self.tail)
@@ -487,23 +385,10 @@ cdef class Reassembly:
                 following = run.next_by_first
                 self.free_run(run)
                 run = following
-        for i in range(self.held_width):
-            message = self.held[i]
-            while message != NULL:
-                following_message = message.next
-                self.bytes_held -= bytes_length(message.data)
-                self.messages_held -= 1
-                Py_DECREF(message.data)
-                PyMem_Free(message)
-                message = following_message
         PyMem_Free(self.ends)
-        PyMem_Free(self.held)
-        PyMem_Free(self.next_ssn)
         self.ends = NULL
-        self.held = NULL
-        self.next_ssn = NULL
-        self.ends_width = self.held_width = self.streams_used = self.runs_above = self.size_hint = 0
-        return 0
+        self.ends_width = self.runs_above = self.size_hint = 0
+        return self.forget_order()
 
     cdef void free_run(self, Run *run) noexcept:
         self.bytes_held -= run.length
@@ -536,8 +421,7 @@ cdef class Reassembly:
 
     def allocated(self) -> int:
         """Bytes of tables and of payload buffers in runs (unused room included)."""
-        cdef uint64_t total = (2 * self.ends_width * sizeof(Run *) + self.held_width * sizeof(HeldMessage *)
-                               + self.streams_used * sizeof(ssn_t))
+        cdef uint64_t total = 2 * self.ends_width * sizeof(Run *) + self.order_allocated()
         cdef Run *run
         cdef uint32_t i
         if self.tail != NULL:
@@ -551,10 +435,10 @@ cdef class Reassembly:
 
     def recount(self) -> tuple:
         """(bytes, fragments, messages) held, counted from what is held."""
-        cdef uint64_t total = 0
-        cdef uint32_t i, fragments = 0, messages = 0
+        cdef uint64_t total
+        cdef uint32_t i, fragments = 0, messages
         cdef Run *run = self.tail
-        cdef HeldMessage *message
+        total, messages = self.recount_held()
         if run != NULL:
             total += run.length
             fragments += run.fragments
@@ -564,33 +448,19 @@ cdef class Reassembly:
                 total += run.length
                 fragments += run.fragments
                 run = run.next_by_first
-        for i in range(self.held_width):
-            message = self.held[i]
-            while message != NULL:
-                total += bytes_length(message.data)
-                messages += 1
-                message = message.next
         return total, fragments, messages
 
     def longest_chain(self) -> int:
         """The most runs or held messages that one look-up can have to step over."""
-        cdef uint32_t longest = 0
+        cdef uint32_t longest = self.longest_held_chain()
         cdef uint32_t i, n
         cdef Run *run
-        cdef HeldMessage *message
         for i in range(2 * self.ends_width):
             run = self.ends[i]
             n = 0
             while run != NULL:
                 n += 1
                 run = run.next_by_first if i < self.ends_width else run.next_by_last
-            longest = max(longest, n)
-        for i in range(self.held_width):
-            message = self.held[i]
-            n = 0
-            while message != NULL:
-                n += 1
-                message = message.next
             longest = max(longest, n)
         return longest
 
@@ -612,21 +482,23 @@ cdef class Reassembly:
         self.reset()
 
 
-cdef bint follows(const Run *before, const DataView *chunk, bint in_sequence) noexcept:
+cdef bint follows(const Run *before, const DataView *chunk, bint in_sequence, bint messages_may_end) noexcept:
     """Does the chunk fit what ends just below it (3.3.1)?"""
-    if before == NULL:                   # if all below it has come, that was a whole message
-        return chunk.flags & DATA_B or not in_sequence
+    if before == NULL:                   # if all below it has come, that was a whole message, or given up
+        return chunk.flags & DATA_B or not in_sequence or messages_may_end
     if before.has_last:
         return (chunk.flags & DATA_B) != 0
-    return not chunk.flags & DATA_B and same_message(before, chunk)
+    if chunk.flags & DATA_B:
+        return messages_may_end
+    return same_message(before, chunk)
 
 
-cdef bint precedes(const Run *after, const DataView *chunk) noexcept:
+cdef bint precedes(const Run *after, const DataView *chunk, bint messages_may_end) noexcept:
     """Does the chunk fit what begins just above it?"""
     if after == NULL:
         return True
     if after.has_first:
-        return (chunk.flags & DATA_E) != 0
+        return chunk.flags & DATA_E or messages_may_end
     return not chunk.flags & DATA_E and same_message(after, chunk)
 
 
@@ -635,33 +507,6 @@ cdef bint same_message(const Run *run, const DataView *chunk) noexcept:
     cdef bint unordered = (chunk.flags & DATA_U) != 0
     return (run.stream_id == chunk.stream_id and run.unordered == unordered and run.ppid == chunk.ppid
             and (unordered or run.ssn == chunk.ssn))
-
-
-cdef int deliver(PyObject *data, tsn_t tsn, uint16_t stream_id, ssn_t ssn, uint32_t ppid, bint unordered,
-                 ReceiveQueue queue, object association, tsn_t cumulative_tsn) except -1:
-    """Hand a whole message to the user; `data` is given away."""
-    cdef Received *record
-    try:
-        record = queue.push(<uint32_t>bytes_length(data))
-    except MemoryError:
-        Py_DECREF(data)
-        raise
-    Py_INCREF(association)
-    record.data = data
-    record.association = <PyObject *>association
-    record.stream_id = stream_id
-    record.ssn = ssn
-    record.unordered = unordered
-    record.end = 1
-    record.ppid = ppid
-    record.tsn = tsn
-    record.cumulative_tsn = cumulative_tsn
-    return 0
-
-
-cdef inline uint32_t bucket(uint16_t stream_id, ssn_t ssn, uint32_t width) noexcept:
-    """The high half of the product is well mixed; width is a power of two, at most 2^32."""
-    return <uint32_t>(((<uint64_t>stream_id << 16 | ssn) * HASH_MULTIPLIER) >> 32) & (width - 1)
 
 
 cdef void put_in_tables(Run **ends, uint32_t width, Run *run) noexcept:

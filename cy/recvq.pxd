@@ -24,6 +24,7 @@ cdef struct Received:
     uint8_t unordered
     uint8_t path                 # by which its last chunk came
     uint8_t end                  # 1: the end of the message is in this record (0: partial delivery goes on)
+    uint32_t weight              # bytes that a notification keeps alive
     uint32_t ppid                # four bytes as they came
     uint32_t tsn                 # of the first fragment
     uint32_t cumulative_tsn
@@ -37,6 +38,7 @@ cdef class ReceiveQueue:
     cdef uint8_t path            # of the messages that are pushed now
     cdef readonly uint32_t count
     cdef readonly uint64_t bytes_queued      # unread bytes of messages
+    cdef readonly uint64_t notified_bytes    # weight of the notifications
 
     # A zeroed record at the end; the caller fills it (and gives away the references it puts in).  `length`
     # is the message's (0: notification); it is written in the record and counted in bytes_queued.

@@ -3,6 +3,7 @@ class ReceiveQueue:
 
     count: int
     bytes_queued: int
+    notified_bytes: int
 
     def __len__(self) -> int: ...
     def push_record(self, data: bytes, association: object = None, kind: int = 0) -> None: ...

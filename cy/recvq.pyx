@@ -55,6 +55,7 @@ cdef class ReceiveQueue:
         data = record.data
         association = record.association
         self.bytes_queued -= record.length - record.offset
+        self.notified_bytes -= record.weight
         self.head = (self.head + 1) & (self.capacity - 1)
         self.count -= 1
         if self.count == 0 and self.capacity > LARGEST_KEPT:
@@ -74,7 +75,7 @@ cdef class ReceiveQueue:
         cdef uint32_t i
         self.ring = NULL                 # empty before any reference goes, for the same reason
         self.capacity = self.head = self.count = 0
-        self.bytes_queued = 0
+        self.bytes_queued = self.notified_bytes = 0
         for i in range(count):
             record = &ring[(head + i) & (capacity - 1)]
             Py_XDECREF(record.data)
@@ -95,8 +96,10 @@ cdef class ReceiveQueue:
             if record.association == association:
                 length = record.length - record.offset
                 self.bytes_queued -= length
+                self.notified_bytes -= record.weight
                 other.push(0)[0] = record[0]
                 other.bytes_queued += length
+                other.notified_bytes += record.weight
             else:
                 self.ring[(self.head + kept) & (self.capacity - 1)] = record[0]
                 kept += 1

@@ -1,8 +1,11 @@
-"""The send queue: messages without a TSN, first come first served (the default scheduler of Linux)."""
+"""The send queue: messages without a TSN, first come first served (the default scheduler of Linux).
+
+Which messages may be given up, and since when, is written here; giving them up is abandon.pyx's business.
+"""
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
 
@@ -15,17 +18,21 @@ cdef enum:
 cdef class SendQueue:
     """All messages of one association that wait for a TSN, and the stream sequence numbers to give them."""
 
+    def __cinit__(self):
+        self.next_expiry = INT64_MAX
+
     def __dealloc__(self):
         cdef Message *message
         self.clear()
+        self.forget_failed()
         while self.free_messages != NULL:
             message = self.free_messages
             self.free_messages = message.next
             free(message)
         free(self.next_ssn)
 
-    cdef int push(self, bytes data, uint16_t stream_id, uint32_t ppid, uint8_t flags,
-                  uint32_t context) except -1:
+    cdef Message *push(self, bytes data, uint16_t stream_id, uint32_t ppid, uint8_t flags,
+                       uint32_t context) except NULL:
         cdef Message *message = self.free_messages
         if message != NULL:
             self.free_messages = message.next
@@ -45,6 +52,10 @@ cdef class SendQueue:
         message.stream_id = stream_id
         message.ssn = 0
         message.flags = flags
+        message.policy = RELIABLE
+        message.send_flags = 0
+        message.pr_value = 0
+        message.expires = INT64_MAX
         message.next = NULL
         if self.last == NULL:
             self.first = message
@@ -54,7 +65,16 @@ cdef class SendQueue:
         self.count += 1
         self.bytes_queued += message.length
         self.bytes_charged += message.length + MESSAGE_OVERHEAD
-        return 0
+        return message
+
+    cdef void set_policy(self, Message *message, int policy, uint32_t value, int64_t now) noexcept:
+        """Make a message partially reliable; its life begins now and is never changed (3758-4.1-03)."""
+        message.policy = <uint8_t>policy
+        message.pr_value = value
+        self.partial += 1
+        if policy == POLICY_TTL:
+            message.expires = now + 1000 * <int64_t>value
+            self.next_expiry = min(self.next_expiry, message.expires)
 
     cdef int take(self, uint32_t length) except -1:
         """Account `length` bytes of the first message as sent; its SSN is fixed with the first of them."""
@@ -93,8 +113,9 @@ cdef class SendQueue:
         message.fragments -= 1
         if message.fragments:
             return
-        self.bytes_charged -= message.length + MESSAGE_OVERHEAD
-        Py_DECREF(<object>message.data)
+        if message.policy:
+            self.partial -= 1
+        self.forget_data(message)
         if self.free_count < KEPT_MESSAGES:
             message.next = self.free_messages
             self.free_messages = message
@@ -102,42 +123,100 @@ cdef class SendQueue:
         else:
             free(message)
 
-    cdef list refuse_streams(self, uint32_t streams):
-        """Take out the messages for streams beyond `streams` (9260-5.1.1-02).
+    cdef void forget_data(self, Message *message) noexcept:
+        cdef PyObject *data = message.data
+        if data != NULL:
+            self.bytes_charged -= message.length + MESSAGE_OVERHEAD
+            message.data = NULL
+            message.bytes = NULL
+            Py_DECREF(<object>data)
 
-        [(stream, flags, ppid, context, data)].
-        """
-        cdef list refused = []
+    cdef void withdraw(self, Message *message) noexcept:
+        cdef Message *before = NULL
+        if self.first == message:
+            self.first = message.next
+        else:
+            before = self.first
+            while before.next != message:
+                before = before.next
+            before.next = message.next
+        if self.last == message:
+            self.last = before
+        message.next = NULL
+        self.count -= 1
+        self.bytes_queued -= message.length - message.taken
+
+    cdef Message *take_out(self, Choice choice, int64_t bound) noexcept:
+        """Unlink all messages that are chosen, in their order."""
         cdef Message *message = self.first
         cdef Message *next
-        self.first = self.last = NULL
+        cdef Message *taken = NULL
+        cdef Message **kept_end = &self.first
+        cdef Message **taken_end = &taken
+        self.last = NULL
         while message != NULL:
             next = message.next
             message.next = NULL
-            if message.stream_id < streams:
-                if self.last == NULL:
-                    self.first = message
-                else:
-                    self.last.next = message
-                self.last = message
-            else:
-                refused.append((message.stream_id, message.flags, message.ppid, message.context,
-                                <object>message.data))
+            if choice(message, bound):
+                taken_end[0] = message
+                taken_end = &message.next
                 self.count -= 1
-                self.bytes_queued -= message.length
-                self.release(message)
+                self.bytes_queued -= message.length - message.taken
+            else:
+                kept_end[0] = message
+                kept_end = &message.next
+                self.last = message
             message = next
-        return refused
+        kept_end[0] = NULL
+        return taken
+
+    cdef Message *take_expired(self, int64_t now, bint started) noexcept:
+        """Messages whose life time is over; without `started` only those of which nothing has a TSN."""
+        cdef Message *taken
+        cdef Message *message
+        if now < self.next_expiry:
+            return NULL
+        taken = self.take_out(is_expired if started else is_expired_unsent, now)
+        self.next_expiry = INT64_MAX
+        message = self.first
+        while message != NULL:
+            if started or message.taken == 0:
+                self.next_expiry = min(self.next_expiry, message.expires)
+            message = message.next
+        return taken
+
+    cdef Message *take_refused(self, uint32_t streams) noexcept:
+        """Messages for streams beyond `streams` (9260-5.1.1-02)."""
+        return self.take_out(is_beyond, streams)
+
+    cdef Message *take_all(self) noexcept:
+        return self.take_out(is_any, 0)
+
+    cdef Message *least_important(self, int64_t priority) noexcept:
+        """What to give up first for a message of `priority`: the newest of those with the greatest value."""
+        cdef Message *message = self.first
+        cdef Message *found = NULL
+        while message != NULL:
+            if (message.policy == POLICY_PRIO and message.taken == 0 and message.pr_value > priority
+                    and (found == NULL or message.pr_value >= found.pr_value)):
+                found = message
+            message = message.next
+        return found
 
     cdef void clear(self) noexcept:
-        cdef Message *message
-        while self.first != NULL:
-            message = self.first
-            self.first = message.next
-            self.bytes_queued -= message.length - message.taken
-            self.count -= 1
+        self.release_chain(self.take_all())
+
+    cdef void forget_failed(self) noexcept:
+        self.release_chain(self.unacked)
+        self.release_chain(self.unsent)
+        self.unacked = self.unsent = NULL
+
+    cdef void release_chain(self, Message *message) noexcept:
+        cdef Message *next
+        while message != NULL:
+            next = message.next
             self.release(message)
-        self.last = NULL
+            message = next
 
     def snapshot(self) -> dict:
         return {"messages": self.count, "bytes_queued": self.bytes_queued,
@@ -165,3 +244,19 @@ cdef class SendQueue:
 
     def discard(self) -> None:
         self.clear()
+
+
+cdef bint is_expired(const Message *message, int64_t now) noexcept:
+    return message.expires <= now
+
+
+cdef bint is_expired_unsent(const Message *message, int64_t now) noexcept:
+    return message.expires <= now and message.taken == 0
+
+
+cdef bint is_beyond(const Message *message, int64_t streams) noexcept:
+    return message.stream_id >= streams
+
+
+cdef bint is_any(const Message *message, int64_t bound) noexcept:
+    return True

@@ -10,24 +10,26 @@ from .chunks cimport (
 )
 from .cookie cimport CookieJar, StateCookie
 from .emit cimport emit, emit_on
+from .failed cimport fail_all, tell_send_failed
 from .outstanding cimport Outstanding
 from .params cimport (
-    PARAMETERS_OK, InitParameters, address_parameter, parse_init_parameters, unrecognized_causes,
-    unrecognized_parameters,
+    PARAMETERS_OK, PARTIAL_RELIABILITY, InitParameters, address_parameter, extension_parameters,
+    offered_extensions, parse_init_parameters, unrecognized_causes, unrecognized_parameters,
 )
+from .parameters cimport ProtocolParameters
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
 from .pathmgmt cimport add_path, choose_local, reaches, send_heartbeat, start_heartbeats
 from .proto cimport (
     CLOSED, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
-    DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK, INVALID_MANDATORY_PARAMETER, PROTOCOL_VIOLATION,
-    RESTART_WITH_NEW_ADDRESSES, STATE_COOKIE, UNRESOLVABLE_ADDRESS,
+    DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK, INVALID_MANDATORY_PARAMETER, INVALID_STREAM_IDENTIFIER,
+    PROTOCOL_VIOLATION, RESTART_WITH_NEW_ADDRESSES, STATE_COOKIE, UNRESOLVABLE_ADDRESS,
 )
 from .reasm cimport Reassembly
 from .rto cimport rto_sample
+from .sendq cimport Message
 from .tcb cimport Tcb
 from .teardown cimport (
     CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change,
-    tell_send_failed,
 )
 from .timers cimport TIMER_AUTOCLOSE, TIMER_T1, stop_all
 from .tsnmap cimport TsnMap
@@ -35,7 +37,6 @@ from .user cimport CONNECTED, WRITABLE
 from .wire cimport ChunkView
 
 cdef int ECONNREFUSED = errno.ECONNREFUSED
-cdef int EINVAL = errno.EINVAL
 cdef int EPROTO = errno.EPROTO
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef bytes COOKIE_ACK_CHUNK = make_chunk(COOKIE_ACK, 0, b"")
@@ -71,13 +72,23 @@ cdef int start_association(Tcb t, const Route *route, list more, int64_t now) ex
 cdef int send_first_init(Tcb t, bytes parameters, int64_t now) except -1:
     t.init_chunk = make_init(INIT, t.local_tag, t.parameters.receive_buffer, t.parameters.outbound_streams,
                              t.parameters.inbound_streams, t.local_initial_tsn,
-                             address_parameters(t.local_addresses) + parameters)
+                             address_parameters(t.local_addresses)
+                             + extension_parameters(own_extensions(t.parameters)) + parameters)
     t.retransmissions = 0
     t.back_off = min(t.primary.rto.rto, t.parameters.max_init_timeout)
     t.setup_sent = now
     emit_on(t, t.primary, 0, t.init_chunk)
     t.timers.deadline[TIMER_T1] = now + t.back_off
     return 0
+
+
+cdef uint32_t own_extensions(ProtocolParameters parameters) noexcept:
+    return PARTIAL_RELIABILITY if parameters.partial_reliability else 0
+
+
+cdef uint32_t common_extensions(const InitParameters *theirs, ProtocolParameters ours) noexcept:
+    """What both sides support: an extension is used only then (3758-3.1-01)."""
+    return offered_extensions(theirs) & own_extensions(ours)
 
 
 cdef bytes address_parameters(list addresses):
@@ -101,17 +112,23 @@ cdef int add_first_path(Tcb t, const Route *route) except -1:
 
 
 cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound,
-                   uint32_t tsn) except -1:
+                   uint32_t tsn, uint32_t extensions) except -1:
     """What the peer said in INIT or INIT ACK becomes part of the TCB."""
+    cdef Message *refused = t.send_queue.take_refused(outbound)
+    cdef Message *message = refused
+    while message != NULL:
+        tell_send_failed(t, INVALID_STREAM_IDENTIFIER, message)
+        message = message.next
+    t.send_queue.release_chain(refused)
     t.peer_tag = tag
     t.peer_rwnd = a_rwnd
-    for refused in t.send_queue.refuse_streams(outbound):
-        tell_send_failed(t, EINVAL, refused)
+    t.extensions = extensions
     t.outbound_streams = outbound            # 5.1.1: the lesser of what we offer and what the peer accepts
     t.inbound_streams = inbound
     t.peer_initial_tsn = tsn
     t.tsn_map = TsnMap(tsn)
     t.reassembly.set_streams(inbound)
+    t.reassembly.messages_may_end = extensions & PARTIAL_RELIABILITY
     t.advertised_rwnd = t.parameters.receive_buffer
     return 0
 
@@ -145,7 +162,7 @@ cdef int begin_from_cookie(Tcb t, StateCookie cookie, const Route *route, int64_
     t.outstanding = Outstanding(t.local_initial_tsn)
     t.outstanding.set_paths(len(t.paths))
     take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd, cookie.outbound_streams, cookie.inbound_streams,
-              cookie.peer_initial_tsn)
+              cookie.peer_initial_tsn, cookie.extensions)
     return acknowledge_cookie(t, now)
 
 
@@ -222,6 +239,7 @@ cdef bytes make_init_ack(CookieJar jar, StateCookie cookie, const InitParameters
     return make_init(INIT_ACK, cookie.local_tag, a_rwnd, outbound_streams, inbound_streams,
                      cookie.local_initial_tsn,
                      address_parameters(addresses) + make_tlv(STATE_COOKIE, jar.seal(cookie))
+                     + extension_parameters(cookie.extensions)
                      + unrecognized_parameters(parameters, MOST_UNRECOGNIZED))
 
 
@@ -270,6 +288,7 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
     cookie.peer_a_rwnd = init.a_rwnd
     cookie.outbound_streams = min(t.parameters.outbound_streams, init.inbound_streams)
     cookie.inbound_streams = min(t.parameters.inbound_streams, init.outbound_streams)
+    cookie.extensions = common_extensions(parameters, t.parameters)
     cookie.route = back
     cookie.peer_addresses = listed_addresses(parameters, &back)
     if not same_ip(&back.remote, &route.remote):
@@ -326,7 +345,7 @@ cdef int collide(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     if t.state in (COOKIE_WAIT, COOKIE_ECHOED):
         take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd,
                   min(t.parameters.outbound_streams, cookie.outbound_streams), cookie.inbound_streams,
-                  cookie.peer_initial_tsn)
+                  cookie.peer_initial_tsn, cookie.extensions)
         for ip in cookie.peer_addresses:     # 5.1.2; the INIT ACK may never come
             memcpy(address.ip, <const char *>(<bytes>ip), 16)
             add_path(t, &address, PATH_UNCONFIRMED)
@@ -337,8 +356,7 @@ cdef int collide(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
 
 cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) except -1:
     """Action A: the peer lost its TCB and began anew; ours starts again under the user's eyes."""
-    t.outstanding.clear(t.send_queue)
-    t.send_queue.clear()
+    fail_all(t, 0)
     t.reassembly.reset()
     t.reassembly = Reassembly()
     t.send_queue = type(t.send_queue)()
@@ -349,6 +367,8 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     t.cookie_echo = None
     t.cookie_echo_due = False
     t.probing = t.probe_outstanding = t.fast_retransmit_now = t.timeout_retransmit_now = False
+    t.forward_tsn_due = False
+    t.forwarded_on = None
     t.retransmissions = 0
     t.peer_shutdown = False
     t.any_data_received = False
@@ -360,7 +380,7 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     t.outstanding = Outstanding(t.local_initial_tsn)
     t.outstanding.set_paths(len(t.paths))
     take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd, cookie.outbound_streams, cookie.inbound_streams,
-              cookie.peer_initial_tsn)
+              cookie.peer_initial_tsn, cookie.extensions)
     t.state = ESTABLISHED
     tell_change(t, RESTART, 0, b"")
     start_heartbeats(t, now)
@@ -408,7 +428,8 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     t.primary.route.remote_udp_port = route.remote_udp_port
     t.primary.route.local = route.local
     take_peer(t, init.initiate_tag, init.a_rwnd, min(t.parameters.outbound_streams, init.inbound_streams),
-              min(t.parameters.inbound_streams, init.outbound_streams), init.initial_tsn)
+              min(t.parameters.inbound_streams, init.outbound_streams), init.initial_tsn,
+              common_extensions(&parameters, t.parameters))
     keep_listed(t, &parameters)
     for index in range(parameters.address_count):        # 5.1.2; unconfirmed, but for what the user gave
         add_path(t, &parameters.addresses[index], PATH_UNCONFIRMED)

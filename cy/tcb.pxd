@@ -15,6 +15,7 @@ from .path cimport Path
 from .reasm cimport Reassembly
 from .sendq cimport SendQueue
 from .serial cimport tsn_t
+from .tally cimport Tally
 from .timers cimport TimerTable
 from .tsnmap cimport TsnMap
 from .user cimport SctpUser
@@ -47,6 +48,7 @@ cdef class Tcb(Schedulable):
     cdef readonly uint32_t local_tie_tag, peer_tie_tag       # nonces (RFC 5062 section 3.3), 0: none yet
     cdef readonly tsn_t local_initial_tsn, peer_initial_tsn
     cdef readonly uint16_t outbound_streams, inbound_streams
+    cdef readonly uint32_t extensions        # that both sides support: bits of params.Extension
     cdef readonly bint is_initiator
     cdef readonly bint announced             # the user knows of it: COMM_UP was due
     cdef readonly int error                  # errno that ended it or its set-up; 0: none or graceful
@@ -81,6 +83,11 @@ cdef class Tcb(Schedulable):
     cdef bint sack_since_t3                  # the peer lives: it acknowledged something since T3 last expired
     cdef bint fast_retransmit_now            # 7.2.4 rule 3: one packet of marked chunks, whatever cwnd says
     cdef bint timeout_retransmit_now         # 6.3.3 rule E3: one packet of the earliest chunks
+    cdef readonly Tally given_up             # messages abandoned by a policy of partial reliability
+    cdef bint forward_tsn_due                # a FORWARD TSN goes with the next packet of DATA's path
+    cdef tsn_t forwarded_tsn                 # the last one: its New Cumulative TSN, when and where it went
+    cdef int64_t forwarded_at
+    cdef Path forwarded_on
     cdef list control                        # encoded control chunks that wait for the next packet
     cdef bint heartbeats_due                 # some path has chunks of its own to send
     cdef bytes cookie_echo                   # kept for retransmission in COOKIE-ECHOED
@@ -117,6 +124,7 @@ cdef class Tcb(Schedulable):
     cdef Path path_of(self, const Address *address)
     cdef Path sending_path(self)
     cdef int64_t deadline(self) noexcept
-    cdef int notify(self, int kind, tuple fields) except -1          # the user, if it wants to know
+    # the user, if it wants to know; `weight`: the bytes that this keeps alive
+    cdef int notify(self, int kind, tuple fields, uint32_t weight=*) except -1
     cdef int reschedule(self) except -1
     cdef void want_transmit(self) noexcept

@@ -8,6 +8,7 @@ from .parameters import ProtocolParameters
 from .path import Path
 from .reasm import Reassembly
 from .sendq import SendQueue
+from .tally import Tally
 from .tsnmap import TsnMap
 from .user import SctpUser
 
@@ -53,6 +54,10 @@ class Tcb(Schedulable):
     def outbound_streams(self) -> int: ...
     @property
     def inbound_streams(self) -> int: ...
+    @property
+    def extensions(self) -> int: ...
+    @property
+    def given_up(self) -> Tally: ...
     @property
     def is_initiator(self) -> bool: ...
     @property

@@ -11,6 +11,7 @@ from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path
 from .proto cimport CLOSED
 from .reasm cimport Reassembly
 from .sendq cimport SendQueue
+from .tally cimport Tally
 from .timers cimport earliest, stop_all
 
 
@@ -38,6 +39,7 @@ cdef class Tcb(Schedulable):
         self.causes = []
         self.cause_data = b""
         self.send_queue = SendQueue()
+        self.given_up = Tally()
         self.reassembly = Reassembly()
         stop_all(&self.timers)
 
@@ -110,10 +112,10 @@ cdef class Tcb(Schedulable):
             first = min(first, path.t3_deadline, path.heartbeat_deadline)
         return first
 
-    cdef int notify(self, int kind, tuple fields) except -1:
+    cdef int notify(self, int kind, tuple fields, uint32_t weight=0) except -1:
         if self.user is None or self.detached or not self.event_mask & (<uint32_t>1 << (kind & 31)):
             return 0
-        return self.user.queue_notification(kind, self, fields)
+        return self.user.queue_notification(kind, self, fields, weight)
 
     cdef int reschedule(self) except -1:
         """Stand on the agenda for the earliest deadline; called after whatever may have changed one."""
@@ -131,6 +133,7 @@ cdef class Tcb(Schedulable):
             "local_tag": self.local_tag, "peer_tag": self.peer_tag,
             "local_initial_tsn": self.local_initial_tsn, "peer_initial_tsn": self.peer_initial_tsn,
             "outbound_streams": self.outbound_streams, "inbound_streams": self.inbound_streams,
+            "extensions": self.extensions, "given_up": self.given_up.of_association(0),
             "is_initiator": bool(self.is_initiator), "peer_shutdown": bool(self.peer_shutdown),
             "error_count": self.error_count, "peer_rwnd": self.peer_rwnd, "a_rwnd": self.a_rwnd(),
             "unread_bytes": self.unread_bytes,

@@ -17,20 +17,18 @@ cpdef enum AssociationChange:    # sac_state of SCTP_ASSOC_CHANGE
 cdef enum Notification:          # sn_type
     SN_ASSOC_CHANGE = 0x8001
     SN_PEER_ADDR_CHANGE = 0x8002
-    SN_SEND_FAILED = 0x8003
     SN_REMOTE_ERROR = 0x8004
     SN_SHUTDOWN_EVENT = 0x8005
     SN_SENDER_DRY_EVENT = 0x8009
-    SN_SEND_FAILED_EVENT = 0x800d
 
 
 cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1
-# `message`: (stream, flags, ppid, context, data)
-cdef int tell_send_failed(Tcb t, int error, tuple message) except -1
 cdef int delete_tcb(Tcb t, int error, int change) except -1
 cdef int abort_association(Tcb t, list causes, int error) except -1        # ABORT to the peer, then delete
 cdef int shutdown_primitive(Tcb t, int64_t now) except -1                  # the user asks
 cdef int continue_shutdown(Tcb t, int64_t now) except -1                   # nothing is outstanding any more?
+cdef int room_for_writer(Tcb t) except -1                                  # something left the send buffer
+cdef int all_sent(Tcb t, int64_t now) except -1                            # and acknowledged, or given up
 cdef int on_shutdown(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef int on_shutdown_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef int on_shutdown_complete(Tcb t, const ChunkView *chunk, int64_t now) except -1

@@ -5,9 +5,10 @@ from libc.stdint cimport INT64_MAX, int64_t
 
 from .chunks cimport make_abort, make_chunk, make_shutdown
 from .emit cimport emit_on
+from .failed cimport fail_all
 from .path cimport Path
 from .proto cimport (
-    CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DATA_U, DROP_MALFORMED_CHUNK, ESTABLISHED, FLAG_T, SHUTDOWN,
+    CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, ESTABLISHED, FLAG_T, SHUTDOWN,
     SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT,
 )
 from .tcb cimport Tcb
@@ -30,14 +31,6 @@ cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1:
                                       info))
 
 
-cdef int tell_send_failed(Tcb t, int error, tuple message) except -1:
-    """A message that never got a TSN could not be sent: both forms of the event (RFC 6458 6.1.4, 6.1.11)."""
-    cdef tuple fields = (0, error, (message[0], 1 if message[1] & DATA_U else 0, message[2], message[3]),
-                         t.assoc_id, message[4])
-    t.notify(SN_SEND_FAILED, fields)
-    return t.notify(SN_SEND_FAILED_EVENT, fields)
-
-
 cdef int delete_tcb(Tcb t, int error, int change) except -1:
     """The association is over: nothing is sent or retransmitted any more, and the user is told why."""
     cdef Path path
@@ -55,11 +48,9 @@ cdef int delete_tcb(Tcb t, int error, int change) except -1:
     t.causes = []
     t.cookie_echo = None
     t.init_chunk = None
-    if t.outstanding is not None:
-        t.outstanding.clear(t.send_queue)
-    t.send_queue.clear()
     t.reassembly.reset()
     tell_change(t, change, t.cause_code, t.cause_data)
+    fail_all(t, t.cause_code)                # behind COMM_LOST, as on Linux
     if t.user is not None:
         t.user.signal(READABLE | WRITABLE | CONNECTED | ENDED)
     return 0
@@ -101,6 +92,20 @@ cdef int continue_shutdown(Tcb t, int64_t now) except -1:
         start_t2(t, now)
         queue_control(t, SHUTDOWN_ACK_CHUNK)
     return 0
+
+
+cdef int room_for_writer(Tcb t) except -1:
+    if t.writer_waiting and t.send_queue.bytes_charged <= t.parameters.send_buffer // 2:
+        t.writer_waiting = False
+        if t.user is not None:
+            t.user.signal(WRITABLE)
+    return 0
+
+
+cdef int all_sent(Tcb t, int64_t now) except -1:
+    """Nothing waits any more, for a TSN or for an acknowledgement."""
+    t.notify(SN_SENDER_DRY_EVENT, (t.assoc_id,))
+    return continue_shutdown(t, now)
 
 
 cdef int start_t2(Tcb t, int64_t now) except -1:

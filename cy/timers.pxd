@@ -10,6 +10,7 @@ cdef enum:                       # the timers of an association; those of a path
     TIMER_T2_SHUTDOWN
     TIMER_T5_GUARD
     TIMER_SACK
+    TIMER_LIFETIME               # of messages that wait for a TSN (RFC 3758 section 4.1)
     TIMER_AUTOCLOSE              # RFC 6458 section 8.1.8
     TIMER_COUNT
 

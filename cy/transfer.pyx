@@ -1,11 +1,14 @@
-"""DATA and SACK received, T3-rtx, and when to acknowledge (RFC 9260 sections 6.2, 6.3 and 7.2)."""
+"""DATA, FORWARD TSN and SACK received, T3-rtx, when to acknowledge (RFC 9260 sections 6.2, 6.3, 7.2)."""
 import errno
 
 from libc.stdint cimport INT64_MAX, UINT32_MAX, int64_t, uint32_t, uint64_t
 
+from .abandon cimport forward
 from .chunks cimport (
-    DataView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_sack, make_tlv,
+    DataView, ForwardTsnView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_forward_tsn,
+    get_sack, make_tlv,
 )
+from .ordering cimport REASSEMBLY_DELIVERED, REASSEMBLY_VIOLATION
 from .outstanding cimport SACK_LIES, SACK_OLD, Flight
 from .path cimport PATH_UNCONFIRMED, Path
 from .pathmgmt cimport RECEIVED_SACK, clear_errors, count_error, other_path
@@ -13,15 +16,14 @@ from .proto cimport (
     DATA_I, DROP_DUPLICATE_DATA, DROP_MALFORMED_CHUNK, DROP_OLD_SACK, DROP_OUTSIDE_WINDOW,
     PROTOCOL_VIOLATION, SHUTDOWN_SENT,
 )
-from .reasm cimport REASSEMBLY_DELIVERED, REASSEMBLY_VIOLATION
 from .recvq cimport ReceiveQueue
 from .rto cimport rto_back_off, rto_restore, rto_sample
-from .serial cimport tsn_lt, tsn_t
+from .serial cimport tsn_le, tsn_lt, tsn_t
 from .tcb cimport MOST_CAUSES, Tcb
-from .teardown cimport SN_SENDER_DRY_EVENT, abort_association, answer_data_in_shutdown_sent, continue_shutdown
+from .teardown cimport abort_association, all_sent, answer_data_in_shutdown_sent, room_for_writer
 from .timers cimport TIMER_SACK
 from .tsnmap cimport TSN_DUPLICATE, TSN_NEW
-from .user cimport READABLE, WRITABLE
+from .user cimport READABLE
 from .wire cimport ChunkView
 
 cdef int ECONNABORTED = errno.ECONNABORTED
@@ -64,15 +66,44 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     count_before = queue.count
     result = t.reassembly.add(&data, queue, t, t.tsn_map.cumulative_tsn)
     if result == REASSEMBLY_DELIVERED:
-        if t.detached:                       # nobody will read it; the peer must not be held up
-            queue.clear()
-        else:
-            t.unread_bytes += queue.bytes_queued - bytes_before
-            t.unread_records += queue.count - count_before
-            t.user.signal(READABLE)
+        hand_over(t, bytes_before, count_before)
     elif result == REASSEMBLY_VIOLATION:
         return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"fragments contradict each other")],
                                  ECONNABORTED)
+    return 0
+
+
+cdef inline int hand_over(Tcb t, uint64_t bytes_before, uint32_t count_before) except -1:
+    """Messages have gone to the user's queue, which held so much before."""
+    cdef ReceiveQueue queue = t.user.receive_queue
+    if t.detached:                           # nobody will read it; the peer must not be held up
+        queue.clear()
+    else:
+        t.unread_bytes += queue.bytes_queued - bytes_before
+        t.unread_records += queue.count - count_before
+        t.user.signal(READABLE)
+    return 0
+
+
+cdef int on_forward_tsn(Tcb t, const ChunkView *chunk, int64_t now) except -1:
+    """FORWARD TSN (RFC 3758 section 3.6): what is missing up to there does not come any more."""
+    cdef ForwardTsnView skip
+    cdef ReceiveQueue queue = t.user.receive_queue
+    cdef uint64_t bytes_before = queue.bytes_queued
+    cdef uint32_t count_before = queue.count
+    if not get_forward_tsn(chunk, &skip):
+        t.drop(DROP_MALFORMED_CHUNK)
+        return 0
+    t.packet_has_data = True                 # 3758-3.6-03: acknowledged as DATA is
+    t.reply_path = t.packet_path
+    if tsn_le(skip.new_cumulative_tsn, t.tsn_map.cumulative_tsn):
+        t.sack_due = True                    # 3758-3.6-02: the last SACK may be lost
+        return 0
+    if t.tsn_map.has_gaps():
+        t.sack_due = True
+    t.tsn_map.advance_to(skip.new_cumulative_tsn)
+    if t.reassembly.skip(&skip, queue, t, t.tsn_map.cumulative_tsn) == REASSEMBLY_DELIVERED:
+        hand_over(t, bytes_before, count_before)
     return 0
 
 
@@ -159,13 +190,11 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
                    if sack.a_rwnd > t.outstanding.data_bytes else 0)
     if t.probe_outstanding and t.peer_rwnd:
         recover_probe(t)
-    if t.writer_waiting and t.send_queue.bytes_charged <= t.parameters.send_buffer // 2:
-        t.writer_waiting = False
-        if t.user is not None:
-            t.user.signal(WRITABLE)
+    if t.outstanding.abandoned or t.forward_tsn_due:
+        forward(t, now)
+    room_for_writer(t)
     if advanced and t.send_queue.count == 0 and t.outstanding.count() == 0:
-        t.notify(SN_SENDER_DRY_EVENT, (t.assoc_id,))
-        continue_shutdown(t, now)
+        all_sent(t, now)
     return 0
 
 
@@ -240,6 +269,7 @@ cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
     t.outstanding.mark_path(path.index, other_path(t, path).index)       # 9260-6.4-03
     t.peer_rwnd += <uint32_t>(in_flight - t.outstanding.data_bytes)      # 9260-6.2.1-01
     t.outstanding.fast_recovery = False
-    t.timeout_retransmit_now = True
+    t.timeout_retransmit_now = t.outstanding.marked != 0
+    t.forward_tsn_due = t.outstanding.advanced_peer_ack_point != t.outstanding.cumulative_tsn_ack    # A5
     t.want_transmit()
     return 0

@@ -3,6 +3,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
+from .abandon cimport abandon_sent, gives_up, put_forward_tsn, review
 from .chunks cimport put_data_header
 from .crc32c cimport seal_packet
 from .outstanding cimport Flight, OutChunk, Outstanding
@@ -20,6 +21,7 @@ from .wire cimport COMMON_HEADER, DATA_HEADER, put16, put32
 cdef enum:
     SACK_HEADER = 16
     MOST_OUTSTANDING = 65535     # gap blocks reach no further, and SSNs stay unambiguous (9260-6.1-10)
+    MOST_SKIPPABLE = 32767       # where SSNs may be skipped: so passed ones and new ones differ
     LEAST_FRAGMENT = 512         # no smaller piece of a message is cut off just to fill a packet
 
 
@@ -30,6 +32,8 @@ cdef int transmit(Tcb t, int64_t now) except -1:
     cdef uint32_t length, limit = 0
     if t.ended or t.state < COOKIE_ECHOED:
         return 0
+    if t.send_queue.partial:
+        review(t, now)
     if t.heartbeats_due and t.state != COOKIE_ECHOED and send_path_control(t):
         t.want_transmit()
         return 1
@@ -141,6 +145,8 @@ cdef uint32_t fill_packet(Tcb t, Path path, uint8_t *packet, uint32_t limit, int
             t.sack_due or (t.packets_to_acknowledge and (data or position > COMMON_HEADER))):
         if path.pmtu - position >= SACK_HEADER:
             position = put_sack(t, packet, position, path.pmtu)
+    if t.forward_tsn_due and t.state != COOKIE_ECHOED and path is data_path(t):
+        position = put_forward_tsn(t, path, packet, position, now)
     before = position
     if data:
         position = put_data(t, path, flight, packet, position, limit, now)
@@ -255,6 +261,9 @@ cdef uint32_t put_marked(Tcb t, Path path, Flight *flight, uint8_t *packet, uint
         chunk = outstanding.next_marked(&tsn)
         if chunk == NULL:
             break
+        if chunk.message.policy and gives_up(t, chunk, now):
+            abandon_sent(t, tsn, now)
+            continue
         size = DATA_HEADER + pad4(chunk.length)
         if position + size > path.pmtu and not (position == COMMON_HEADER and oversized_may_go(t, size)):
             break
@@ -265,7 +274,7 @@ cdef uint32_t put_marked(Tcb t, Path path, Flight *flight, uint8_t *packet, uint
         position = put_chunk(t, chunk, tsn, packet, position)
         outstanding.sent_again(chunk, tsn, path.index)
         t.peer_rwnd -= min(t.peer_rwnd, <uint32_t>chunk.length)
-        if tsn == outstanding.cumulative_tsn_ack + 1 and t.state != COOKIE_ECHOED:
+        if tsn == outstanding.advanced_peer_ack_point + 1 and t.state != COOKIE_ECHOED:
             path.start_t3(now)               # the lowest outstanding TSN: T3 restarts (9260-6.1-09)
     if position != start:
         t.fast_retransmit_now = t.timeout_retransmit_now = False
@@ -287,6 +296,7 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
     cdef Message *message
     cdef OutChunk *chunk
     cdef uint32_t room, remaining, size, bundle_room, greatest = t.amdcs() - DATA_HEADER
+    cdef uint32_t most = MOST_SKIPPABLE if queue.partial else MOST_OUTSTANDING
     cdef uint8_t flags
     cdef tsn_t tsn
     if t.parameters.max_segment:
@@ -295,7 +305,7 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
         path.cc.on_idle((now - path.last_sent) // path.rto.rto)
     while True:
         message = queue.first
-        if message == NULL or flight.bytes >= limit or outstanding.count() >= MOST_OUTSTANDING:
+        if message == NULL or flight.bytes >= limit or outstanding.count() >= most:
             break
         room = path.pmtu - position
         if room < DATA_HEADER + 4:
@@ -311,7 +321,7 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
                 break
             size = room & ~<uint32_t>3
         elif (not has_data and not t.parameters.nodelay and message.taken == 0 and t.state == ESTABLISHED
-              and outstanding.count() and queue.bytes_queued + DATA_HEADER * queue.count < bundle_room):
+              and outstanding.busy() and queue.bytes_queued + DATA_HEADER * queue.count < bundle_room):
             break                            # Nagle's rule: a small packet waits while data is in flight
         if size > t.peer_rwnd and not (t.probing and outstanding.count() == 0):
             # rule A; with nothing in flight the window is probed, first after an RTO (9260-6.1-02)

@@ -34,4 +34,6 @@ cdef class SctpUser:
     cdef bint in_ready_list
 
     cdef void signal(self, uint32_t flags) noexcept
-    cdef int queue_notification(self, int kind, object association, tuple fields) except -1
+    # `weight`: the bytes that it keeps alive
+    cdef int queue_notification(self, int kind, object association, tuple fields,
+                                uint32_t weight=*) except -1

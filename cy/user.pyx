@@ -41,10 +41,13 @@ cdef class SctpUser:
                 self.ready_list.tail.next_ready = self
             self.ready_list.tail = self
 
-    cdef int queue_notification(self, int kind, object association, tuple fields) except -1:
+    cdef int queue_notification(self, int kind, object association, tuple fields,
+                                uint32_t weight=0) except -1:
         cdef Received *record = self.receive_queue.push(0)
         record.kind = <unsigned short>kind
         record.end = 1
+        record.weight = weight
+        self.receive_queue.notified_bytes += weight
         Py_INCREF(fields)
         record.data = <PyObject *>fields
         if association is not None:

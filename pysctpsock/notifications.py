@@ -91,7 +91,7 @@ def encode(kind: int, fields: tuple[Any, ...], family: int = _socket.AF_INET, ma
         SCTP_ASSOC_CHANGE           state, error code, outbound streams, inbound streams, assoc id, info bytes
         SCTP_PEER_ADDR_CHANGE       (host, port), state, error, assoc id
         SCTP_REMOTE_ERROR           error code, assoc id, cause bytes
-        SCTP_SEND_FAILED, .._EVENT  flags, error, (stream, flags, ppid, context), assoc id, data
+        SCTP_SEND_FAILED, .._EVENT  flags, cause code, (stream, flags, ppid, context, timetolive), id, data
         SCTP_ADAPTATION_INDICATION  indication, assoc id
         SCTP_SHUTDOWN_EVENT, SCTP_SENDER_DRY_EVENT          assoc id
     """
@@ -108,16 +108,16 @@ def encode(kind: int, fields: tuple[Any, ...], family: int = _socket.AF_INET, ma
         code, assoc_id, tail = fields
         values = (_socket.htons(code), assoc_id)
     elif kind in (SCTP_SEND_FAILED, SCTP_SEND_FAILED_EVENT):
-        flags, error, (stream, send_flags, ppid, context), assoc_id, tail = fields
+        flags, code, (stream, send_flags, ppid, context, timetolive), assoc_id, tail = fields
         info: Struct
         if kind == SCTP_SEND_FAILED:
             info = structs.sctp_sndrcvinfo(
                 sinfo_stream=stream, sinfo_flags=send_flags | FRAGMENT_WHOLE, sinfo_ppid=ppid,
-                sinfo_context=context, sinfo_assoc_id=assoc_id,
+                sinfo_context=context, sinfo_timetolive=timetolive, sinfo_assoc_id=assoc_id,
             )
         else:
             info = structs.sctp_sndinfo(stream, send_flags, ppid, context, assoc_id)
-        values = (error, info, assoc_id)
+        values = (_socket.htons(code), info, assoc_id)
     structure = STRUCTURES[kind]
     length = ctypes.sizeof(structure) + len(tail)
     return bytes(structure(kind, flags, length, *values)) + tail

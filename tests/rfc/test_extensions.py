@@ -24,6 +24,8 @@ from packets import ABORT, DATA, ERROR, HEARTBEAT, INIT, INIT_ACK, SACK, STATE_C
 PAD, FORWARD_TSN, PADDING = 132, 192, 0x8005
 OWN_PARAMETERS = {STATE_COOKIE}
 ADDRESSES = {5, 6}
+SUPPORTED_EXTENSIONS, FORWARD_TSN_SUPPORTED = 0x8008, 0xC000
+PARTIAL_RELIABILITY = {SUPPORTED_EXTENSIONS, FORWARD_TSN_SUPPORTED}
 
 
 @pytest.fixture
@@ -34,10 +36,12 @@ def handshake():
 
 
 def test_nothing_is_offered_that_is_not_there(handshake):
-    """8260-2.2-02, 9653-5.3-02: no Supported Extensions, no zero checksum: there is nothing behind them."""
+    """8260-2.2-02, 9653-5.3-02: no extension but FORWARD TSN, no zero checksum: nothing is behind them."""
     init, ack = handshake
-    assert {type for type, _ in init.parameters} <= ADDRESSES
-    assert {type for type, _ in ack.parameters} <= ADDRESSES | OWN_PARAMETERS
+    assert {type for type, _ in init.parameters} <= ADDRESSES | PARTIAL_RELIABILITY
+    assert {type for type, _ in ack.parameters} <= ADDRESSES | OWN_PARAMETERS | PARTIAL_RELIABILITY
+    for chunk in handshake:
+        assert dict(chunk.parameters)[SUPPORTED_EXTENSIONS] == bytes([FORWARD_TSN])
 
 
 def test_no_addresses_of_a_single_homed_endpoint(handshake):

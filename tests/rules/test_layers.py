@@ -14,10 +14,11 @@ LEAVES, MECHANISMS, HANDLERS, FACES, CARRIERS = 0, 1, 2, 3, 4
 LAYERS = {
     **dict.fromkeys(["proto", "serial", "wire", "address", "crc32c", "chunks", "params", "entropy",
                      "parameters"], LEAVES),
-    **dict.fromkeys(["timers", "rto", "cc", "outbox", "agenda", "tsnmap", "recvq", "reasm", "sendq",
-                     "outstanding", "path", "user", "cookie", "tagtable"], MECHANISMS),
+    **dict.fromkeys(["timers", "rto", "cc", "outbox", "agenda", "tsnmap", "recvq", "ordering", "reasm",
+                     "sendq", "tally", "outstanding", "path", "user", "cookie", "tagtable"], MECHANISMS),
     "tcb": HANDLERS,
-    "emit": HANDLERS + 0.1, "teardown": HANDLERS + 0.2, "pathmgmt": HANDLERS + 0.3,
+    "emit": HANDLERS + 0.1, "failed": HANDLERS + 0.1, "teardown": HANDLERS + 0.2,
+    "abandon": HANDLERS + 0.3, "pathmgmt": HANDLERS + 0.3,
     "transmit": HANDLERS + 0.4, "transfer": HANDLERS + 0.4, "setup": HANDLERS + 0.4,
     "association": FACES, "endpoint": FACES + 0.1,
     # another protocol beside SCTP, over TCP

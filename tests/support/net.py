@@ -73,6 +73,7 @@ class Side:
         self.flags = 0  # all Ready flags seen
         self.reading = True
         self.messages, self.notifications = [], []
+        self.times = []  # when each message was read
         self.pending = collections.deque()  # arguments of submit that wait for room
         self.shutdown_when_sent = False
 
@@ -92,19 +93,20 @@ class Side:
             kind, content, stream_id, ssn, ppid, unordered, tsn, _association = item
             if kind == 0:
                 self.messages.append(Message(content, stream_id, ssn, ppid, bool(unordered), tsn))
+                self.times.append(self.network.now)
                 count += 1
             else:
                 self.notifications.append((kind, content))
         return count
 
-    def send(self, data, stream_id=0, ppid=0, flags=0):
+    def send(self, data, stream_id=0, ppid=0, flags=0, timetolive=0, context=0):
         """Send now, or as soon as the send buffer has room."""
-        self.pending.append((data, stream_id, ppid, flags))
+        self.pending.append((data, stream_id, ppid, flags, timetolive, context))
         self.pump()
 
     def pump(self):
         while self.pending:
-            error = self.association.submit(*self.pending[0], 0, 0, self.network.now)
+            error = self.association.submit(*self.pending[0], self.network.now)
             if error == errno.EAGAIN:
                 return
             assert error == 0, errno.errorcode[error]

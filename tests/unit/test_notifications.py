@@ -54,17 +54,18 @@ def test_remote_error():
 
 @pytest.mark.parametrize(("kind", "fixed"), [(c.SCTP_SEND_FAILED, 48), (c.SCTP_SEND_FAILED_EVENT, 32)])
 def test_send_failed(kind, fixed):
-    """Case 56: the length is that of the fixed part and of the data."""
-    data = notifications.encode(kind, (c.SCTP_DATA_SENT, 5, (3, c.SCTP_UNORDERED, 0x01020304, 77), 9,
+    """Case 56: the length is that of the fixed part and of the data; the cause code is in network order."""
+    data = notifications.encode(kind, (c.SCTP_DATA_SENT, 5, (3, c.SCTP_UNORDERED, 0x01020304, 77, 2000), 9,
                                        b"lost"))
     assert len(data) == fixed + 4
-    assert struct.unpack("=HHII", data[:12]) == (kind, 1, fixed + 4, 5)
+    assert struct.unpack("=HHII", data[:12]) == (kind, 1, fixed + 4, BE(5))
     failed = notifications.parse(data)
     assert (failed.ssf_assoc_id, failed.tail) == (9, b"lost")
     if kind == c.SCTP_SEND_FAILED:
         assert failed.ssf_info.sinfo_flags == c.SCTP_UNORDERED | 3
         assert (failed.ssf_info.sinfo_stream, failed.ssf_info.sinfo_ppid) == (3, 0x01020304)
         assert (failed.ssf_info.sinfo_context, failed.ssf_info.sinfo_assoc_id) == (77, 9)
+        assert failed.ssf_info.sinfo_timetolive == 2000
     else:
         assert bytes(failed.ssfe_info) == struct.pack("=HHIIi", 3, c.SCTP_UNORDERED, 0x01020304, 77, 9)
 
