@@ -550,3 +550,54 @@ def test_packets_are_sealed_and_tagged():
     peer.send(peer.init_ack())
     echo, = peer.take()
     assert echo == packet(HOST_PORT, 5000, peer.tag, make_chunk(COOKIE_ECHO, 0, b"cookie"))
+
+
+class TestSetUp:
+    """What goes wrong before the association is up."""
+
+    def test_streams_that_the_peer_does_not_accept(self):
+        """9260-5.1.1-02: messages queued for them are given back, both ways that RFC 6458 has; others go."""
+        peer = Peer()
+        peer.take()
+        for stream_id in (0, 9, 4, 5):
+            peer.association.submit(b"%d" % stream_id, stream_id, now=peer.now)
+        peer.send(peer.init_ack(inbound=5))
+        peer.send(COOKIE_ACK_CHUNK)
+        sent = [value[12:] for kind, _, value in peer.take_chunks() if kind == DATA]
+        assert sorted(sent) == [b"0", b"4"]
+        kinds = [kind for kind, _ in peer.notifications()]
+        assert kinds.count(0x8003) == 2
+        assert peer.association.send_queue.snapshot()["messages"] == 0
+
+    @pytest.mark.parametrize("length", [0, 4, 15])
+    def test_init_ack_that_is_cut(self, length):
+        """9260-3.3.3-01: dropped; the next whole one counts."""
+        peer = Peer()
+        peer.take()
+        peer.send(make_chunk(INIT_ACK, 0, peer.init_ack()[4:4 + length]))
+        assert (state(peer), peer.endpoint.drops) == ("COOKIE_WAIT", {"malformed_chunk": 1})
+        peer.send(peer.init_ack())
+        assert state(peer) == "COOKIE_ECHOED"
+
+    def test_cookies_that_are_always_stale(self):
+        """9260-5.2.5-02: after Max.Init.Retransmits new starts it gives up."""
+        peer = in_state("COOKIE_ECHOED", max_init_retransmits=3)
+        for attempt in range(4):
+            assert state(peer) == "COOKIE_ECHOED", attempt
+            peer.send(make_chunk(ERROR, 0, make_tlv(3, bytes(4))))
+            if not peer.association.ended:
+                peer.take()
+                peer.send(peer.init_ack())
+                peer.take()
+        assert peer.association.error == errno.ETIMEDOUT
+
+    def test_t1_of_less_than_the_rto(self):
+        """SCTP_INITMSG's sinit_max_init_timeo bounds T1, the first one too."""
+        peer = Peer(parameters(max_init_timeout=300_000))
+        peer.take()
+        peer.run(1_000_000)
+        assert len(peer.take()) == 3
+        peer.send(peer.init_ack())
+        peer.take()
+        peer.run(1_000_000)
+        assert [chunk[0] for chunk in peer.take_chunks()] == [COOKIE_ECHO] * 3

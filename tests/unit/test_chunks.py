@@ -231,3 +231,12 @@ def test_truncated_chunk_is_none():
 def test_type_without_a_decoder():
     with pytest.raises(ValueError, match="no decoder"):
         decode_chunk(make_chunk(11, 0, b""))
+
+
+@pytest.mark.parametrize("arguments", [
+    (0, 1, 0, 0, b"123", b"x"), (256, 1, 0, 0, bytes(4), b"x"), (-1, 1, 0, 0, bytes(4), b"x"),
+    (0, 1, 0, 0, bytes(4), bytes(65520)),
+], ids=["ppid", "flags", "negative flags", "length"])
+def test_data_that_no_chunk_holds(arguments):
+    with pytest.raises(ValueError):
+        encode_data(*arguments)

@@ -97,3 +97,19 @@ def test_early_clock():
     """A clock that starts at 0, as a simulation's does."""
     opener = jar()
     assert opener.open_cookie(opener.seal_cookie(make(created=0)), 0)[0] == VALID
+
+
+@pytest.mark.parametrize("extra", [8, 16 * 1000], ids=["half an address", "too many addresses"])
+def test_of_a_length_that_no_cookie_has(extra):
+    """9260-5.1.5-01: told before the MAC is computed over it."""
+    opener = jar()
+    sealed = opener.seal_cookie(make())
+    assert opener.open_cookie(sealed[:-32] + bytes(extra) + sealed[-32:], NOW)[0] == FORGED
+
+
+@pytest.mark.parametrize("which", [0, 2])
+def test_address_of_a_wrong_length(which):
+    fields = list(make().route_fields)
+    fields[which] = bytes(15)
+    with pytest.raises(ValueError, match="16 bytes"):
+        make().route_fields = tuple(fields)

@@ -405,3 +405,57 @@ def test_ports_are_held_by_associations():
     assert endpoint.holds_port(40_000)
     second.abort(b"", NOW)
     assert not endpoint.holds_port(40_000)
+
+
+class TestFullOutbox:
+    """What has no room waits or is sent again later; nothing is lost for good."""
+    COUNT = 1500                 # INITs: more than the outbox holds
+
+    def test_initial_packets_and_timers(self):
+        """9260-5.1-06: INITs that found no room are retransmitted by T1 as if they had been lost."""
+        endpoint = Endpoint(b"e" * 32)
+        for i in range(self.COUNT):
+            endpoint.connect(SctpUser(endpoint.ready_list), HOST, 1000 + i, PEER, PEER_PORT, UDP_PORT, 0,
+                             None, NOW)
+        first = endpoint.take_packets(NOW)
+        assert 0 < len(first) < self.COUNT
+        endpoint.handle_timeouts(NOW + SECOND)
+        again = {item[0][:2] for item in endpoint.take_packets(NOW + SECOND)}
+        assert len(again) == self.COUNT
+
+
+def test_closing_one_of_two_listeners():
+    """The other one at the port stays."""
+    endpoint, listeners = make_endpoint(one=HOST, other="10.0.0.9")
+    listeners["one"].close(NOW)
+    listeners["one"].close(NOW)              # again: nothing
+    answer, = receive(endpoint, packet(PEER_PORT, HOST_PORT, 0, init_chunk()), destination="10.0.0.9")
+    assert chunks_of(answer)[0][0] == INIT_ACK
+    answer, = receive(endpoint, packet(PEER_PORT, HOST_PORT, 0, init_chunk()))
+    assert chunks_of(answer)[0][0] == ABORT
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", [], [""]])
+def test_nobody_to_connect_to(host):
+    endpoint = Endpoint(b"e" * 32)
+    with pytest.raises(ValueError, match="no address"):
+        endpoint.connect(SctpUser(endpoint.ready_list), HOST, 1, host, 2, UDP_PORT, 0, None, NOW)
+    assert endpoint.association_count == 0
+
+
+@pytest.mark.parametrize("close", [True, False], ids=["listener closed", "backlog full"])
+def test_cookie_that_nobody_wants_any_more(close):
+    """9260-5.1-07: what changed since the INIT ACK is told by an ABORT with cause 4."""
+    endpoint = Endpoint(b"e" * 32)
+    listener = endpoint.listen(SctpUser(endpoint.ready_list), HOST, HOST_PORT, 0)
+    echoes = []
+    for port in (PEER_PORT, PEER_PORT + 1):
+        answer, = receive(endpoint, packet(port, HOST_PORT, 0, init_chunk()))
+        cookie, own_tag = cookie_of(answer)
+        echoes.append(packet(port, HOST_PORT, own_tag, make_chunk(COOKIE_ECHO, 0, cookie)))
+    if close:
+        listener.close(NOW)
+    else:
+        receive(endpoint, echoes[0])
+    answer, = receive(endpoint, echoes[1])
+    assert chunks_of(answer) == [(ABORT, 0, make_tlv(4, b""))]

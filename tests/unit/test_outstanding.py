@@ -483,3 +483,14 @@ def test_against_the_model(initial, operations):
                 assert out.flight(path)["lowest"] == (min(flying) % MOD if flying else None) or not is_sack
         assert out.data_bytes == 5 * sum(chunk[0] == IN_FLIGHT for chunk in model.chunks.values())
         assert queue.bytes_charged == len(model.chunks) * (5 + 80)
+
+
+@pytest.mark.parametrize(("length", "path"), [(0, 0), (6, 0), (5, 1)])
+def test_what_is_not_there_is_not_sent(length, path):
+    out, queue = make()
+    queue.put(b"12345")
+    with pytest.raises(ValueError):
+        out.send_new(queue, length, path)
+    assert out.snapshot()["chunks"] == 0
+    with pytest.raises(ValueError):
+        out.send_new(SendQueue(), 1)

@@ -82,3 +82,11 @@ def test_a_measurement_ends_the_backing_off():
         rto.back_off()
     rto.sample(800 * MS)
     assert rto.snapshot()[2] == 2400 * MS
+
+
+def test_a_clock_that_goes_back_measures_nothing():
+    rto = make()
+    rto.sample(800 * MS)
+    before = rto.snapshot()
+    rto.sample(-1)
+    assert rto.snapshot() == before

@@ -127,3 +127,12 @@ def test_the_end_of_the_queue_releases_what_waits():
         queue.put(data)
     del queue
     assert sys.getrefcount(data) == start
+
+
+@pytest.mark.parametrize("length", [0, 4])
+def test_only_what_is_there_is_taken(length):
+    queue = SendQueue()
+    queue.put(b"abc")
+    with pytest.raises(ValueError):
+        queue.take_first(length)
+    assert queue.snapshot()["bytes_queued"] == 3
