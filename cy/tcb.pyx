@@ -136,7 +136,7 @@ cdef class Tcb(Schedulable):
             "extensions": self.extensions, "given_up": self.given_up.of_association(0),
             "is_initiator": bool(self.is_initiator), "peer_shutdown": bool(self.peer_shutdown),
             "error_count": self.error_count, "peer_rwnd": self.peer_rwnd, "a_rwnd": self.a_rwnd(),
-            "unread_bytes": self.unread_bytes,
+            "unread_bytes": self.unread_bytes, "unread_records": self.unread_records,
             "packets_in": self.packets_in, "packets_out": self.packets_out,
             "bytes_in": self.bytes_in, "bytes_out": self.bytes_out,
             "data_chunks_in": self.data_chunks_in, "data_chunks_out": self.data_chunks_out,

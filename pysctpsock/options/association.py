@@ -65,7 +65,7 @@ def status_get(target: Target, request: Any) -> Any:
     return structs.sctp_status(
         sstat_assoc_id=association.assoc_id, sstat_state=association.state, sstat_rwnd=state["peer_rwnd"],
         sstat_unackdata=min(state["outstanding"]["chunks"], 0xFFFF),
-        sstat_penddata=min(target.sock.user.receive_queue.snapshot()["count"], 0xFFFF),
+        sstat_penddata=min(state["unread_records"], 0xFFFF),
         sstat_instrms=association.inbound_streams, sstat_outstrms=association.outbound_streams,
         sstat_fragmentation_point=fragmentation_point(primary, target.parameters.max_segment),
         sstat_primary=paddrinfo(target, primary),

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from errnos import raises
-from many import associated, change, to
+from many import associated, change, to, until_queued
 
 from pysctpsock import socket
 from pysctpsock.socket import (
@@ -410,6 +410,17 @@ def test_peeloff_by_option(sockets, flags):
     assert client.recv(99) == b"peeled"
     with raises(errno.EINVAL):
         server.getsockopt(SOL_SCTP, option, request)
+
+
+def test_status_counts_what_waits_of_one_association(ipv4):
+    """8.2.1: messages of other associations, and notifications, are not of this one."""
+    server, client, live, _ = associated(ipv4)
+    other = ipv4.many(listening=False)
+    other.sendto(b"another association's", server.getsockname())
+    for _ in range(2):
+        client.sendto(b"waits", server.getsockname())
+    until_queued(server, 4)  # COMM_UP, three messages
+    assert ask(server, SCTP_STATUS, sctp_status(live)).sstat_penddata == 2
 
 
 def test_number_and_ids_of_associations(sockets):
