@@ -29,7 +29,8 @@ from .rto cimport rto_sample
 from .sendq cimport Message
 from .tcb cimport Tcb
 from .teardown cimport (
-    CANT_STR_ASSOC, COMM_UP, RESTART, abort_association, delete_tcb, shutdown_primitive, tell_change,
+    AUTH_NO_AUTH, CANT_STR_ASSOC, COMM_UP, RESTART, SN_AUTHENTICATION_EVENT, abort_association, delete_tcb,
+    shutdown_primitive, tell_change,
 )
 from .timers cimport TIMER_AUTOCLOSE, TIMER_T1, stop_all
 from .tsnmap cimport TsnMap
@@ -143,6 +144,7 @@ cdef int come_up(Tcb t, int64_t now) except -1:
     t.init_chunk = None
     t.announced = True
     tell_change(t, COMM_UP, 0, b"")
+    t.notify(SN_AUTHENTICATION_EVENT, (0, 0, AUTH_NO_AUTH, t.assoc_id))      # RFC 6458 section 6.1.8
     start_heartbeats(t, now)
     if t.parameters.autoclose:
         t.timers.deadline[TIMER_AUTOCLOSE] = now + t.parameters.autoclose

@@ -19,7 +19,12 @@ cdef enum Notification:          # sn_type
     SN_PEER_ADDR_CHANGE = 0x8002
     SN_REMOTE_ERROR = 0x8004
     SN_SHUTDOWN_EVENT = 0x8005
+    SN_AUTHENTICATION_EVENT = 0x8008
     SN_SENDER_DRY_EVENT = 0x8009
+
+
+cdef enum:
+    AUTH_NO_AUTH = 2             # the peer does not authenticate: nor do we yet
 
 
 cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1

@@ -453,6 +453,8 @@ class SctpSocket(Handle):
         if not 1 <= len(arguments) <= 2:
             raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(arguments)} given)")
         flags = arguments[0] if len(arguments) == 2 else 0
+        if arguments[-1] is None:
+            raise TypeError("sendto() wants an address tuple, not None")
         return self._send(data, ancillary.SendInfo(), flags, arguments[-1])
 
     def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[tuple[int, int, Any]] = (), flags: int = 0,

@@ -77,11 +77,8 @@ class Notification(bytes):
 
 def typed(data: bytes) -> bytes:
     """A notification that was received whole as one that has its fields; the rest of one as it is."""
-    try:
-        structure = parse(data)
-    except ValueError:
-        return data
-    return Notification(data) if structure.sn_length == len(data) else data
+    whole = len(data) >= 8 and structs.sctp_tlv.unpack(data).sn_length == len(data)
+    return Notification(data) if whole else data
 
 
 def encode(kind: int, fields: tuple[Any, ...], family: int = _socket.AF_INET, mapped: bool = True) -> bytes:
@@ -93,6 +90,7 @@ def encode(kind: int, fields: tuple[Any, ...], family: int = _socket.AF_INET, ma
         SCTP_REMOTE_ERROR           error code, assoc id, cause bytes
         SCTP_SEND_FAILED, .._EVENT  flags, cause code, (stream, flags, ppid, context, timetolive), id, data
         SCTP_ADAPTATION_INDICATION  indication, assoc id
+        SCTP_AUTHENTICATION_EVENT   key number, other key number, indication, assoc id
         SCTP_SHUTDOWN_EVENT, SCTP_SENDER_DRY_EVENT          assoc id
     """
     flags, values, tail = 0, fields, b""

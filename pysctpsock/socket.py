@@ -8,7 +8,10 @@ RFC 6458 sections 8.12 and 9 describe the functions; the order of arguments is t
 """
 from __future__ import annotations
 
+import errno as _errno
+import os as _os
 import socket as _stdlib
+import stat as _stat
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +22,7 @@ from . import structs as _structs
 from .base import KIND_FLAGS as _KIND_FLAGS
 from .base import SctpSocket as _SctpSocket
 from .constants import *  # noqa: F403
+from .errors import error as _error
 from .handle import Duplicate as _Duplicate
 from .handle import socket_of as _socket_of
 from .one_to_many import OneToManySocket as _OneToManySocket
@@ -89,62 +93,75 @@ SocketType = socket
 
 # ------------------------------------------------------------------ libsctp's functions
 
+def _sctp(sock: Any) -> Any:
+    """The SCTP socket that is meant: it, or its descriptor.  EBADF, ENOTSOCK; EOPNOTSUPP: not of SCTP."""
+    if hasattr(sock, "sctp_sendmsg"):
+        return sock
+    fd = sock if isinstance(sock, int) else sock.fileno()
+    found = _socket_of(fd)
+    if found is not None:
+        return found
+    is_socket = _stat.S_ISSOCK(_os.fstat(fd).st_mode)
+    raise _error(_errno.EOPNOTSUPP if is_socket else _errno.ENOTSOCK, f"descriptor {fd} is no SCTP socket")
+
+
 def sctp_sendmsg(sock: Any, msg: Any, to: _Address | None = None, ppid: int = 0, flags: int = 0,
                  stream_no: int = 0,
                  timetolive: int = 0, context: int = 0) -> int:
     """Send one message on a stream; its length.  See socket.sctp_sendmsg."""
-    return sock.sctp_sendmsg(msg, to, ppid, flags, stream_no, timetolive, context)
+    return _sctp(sock).sctp_sendmsg(msg, to, ppid, flags, stream_no, timetolive, context)
 
 
 def sctp_recvmsg(sock: Any, size: int, flags: int = 0) -> tuple[bytes, _Address | None, Any, int]:
     """(data, address, sctp_sndrcvinfo, msg_flags).  See socket.sctp_recvmsg."""
-    return sock.sctp_recvmsg(size, flags)
+    return _sctp(sock).sctp_recvmsg(size, flags)
 
 
 def sctp_send(sock: Any, msg: Any, sinfo: Any = None, flags: int = 0) -> int:
     """Send one message as an sctp_sndrcvinfo says.  See socket.sctp_send."""
-    return sock.sctp_send(msg, sinfo, flags)
+    return _sctp(sock).sctp_send(msg, sinfo, flags)
 
 
 def sctp_sendv(sock: Any, buffers: Iterable[Any], addrs: Sequence[_Address] | None = None, info: Any = None,
                infotype: int = _c.SCTP_SENDV_NOINFO, flags: int = 0) -> int:
     """Send the buffers as one message.  See socket.sctp_sendv."""
-    return sock.sctp_sendv(buffers, addrs, info, infotype, flags)
+    return _sctp(sock).sctp_sendv(buffers, addrs, info, infotype, flags)
 
 
-def sctp_recvv(sock: Any, size: int, flags: int = 0) -> tuple[bytes, _Address | None, Any, int, int]:
+def sctp_recvv(sock: Any, size: int, flags: int = 0,
+               infolen: int | None = None) -> tuple[bytes, _Address | None, Any, int, int]:
     """(data, address, info, infotype, msg_flags).  See socket.sctp_recvv."""
-    return sock.sctp_recvv(size, flags)
+    return _sctp(sock).sctp_recvv(size, flags, infolen)
 
 
 def sctp_bindx(sock: Any, addrs: Sequence[_Address], flags: int) -> None:
     """Bind to addresses.  See socket.sctp_bindx."""
-    sock.sctp_bindx(addrs, flags)
+    _sctp(sock).sctp_bindx(addrs, flags)
 
 
 def sctp_connectx(sock: Any, addrs: Sequence[_Address]) -> int:
     """Connect to a peer of several addresses; the association's id.  See socket.sctp_connectx."""
-    return sock.sctp_connectx(addrs)
+    return _sctp(sock).sctp_connectx(addrs)
 
 
 def sctp_peeloff(sock: Any, assoc_id: int) -> Any:
     """A socket for one association of a one-to-many socket.  See socket.sctp_peeloff."""
-    return sock.sctp_peeloff(assoc_id)
+    return _sctp(sock).sctp_peeloff(assoc_id)
 
 
 def sctp_peeloff_flags(sock: Any, assoc_id: int, flags: int) -> Any:
     """As sctp_peeloff(), with SOCK_NONBLOCK and SOCK_CLOEXEC."""
-    return sock.sctp_peeloff_flags(assoc_id, flags)
+    return _sctp(sock).sctp_peeloff_flags(assoc_id, flags)
 
 
 def sctp_getpaddrs(sock: Any, assoc_id: int = 0) -> list[_Address]:
     """All addresses of the peer.  See socket.sctp_getpaddrs."""
-    return sock.sctp_getpaddrs(assoc_id)
+    return _sctp(sock).sctp_getpaddrs(assoc_id)
 
 
 def sctp_getladdrs(sock: Any, assoc_id: int = 0) -> list[_Address]:
     """The addresses of this end.  See socket.sctp_getladdrs."""
-    return sock.sctp_getladdrs(assoc_id)
+    return _sctp(sock).sctp_getladdrs(assoc_id)
 
 
 def sctp_freepaddrs(addrs: Any) -> None:
@@ -162,7 +179,7 @@ def sctp_getaddrlen(family: int) -> int:
 
 def sctp_opt_info(sock: Any, assoc_id: int, opt: int, arg: Any) -> bytes:
     """An option's value as bytes.  See socket.sctp_opt_info."""
-    return sock.sctp_opt_info(assoc_id, opt, arg)
+    return _sctp(sock).sctp_opt_info(assoc_id, opt, arg)
 
 
 __all__ = sorted(

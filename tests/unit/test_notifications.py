@@ -92,3 +92,17 @@ def test_parse_refuses_what_is_none():
 
 def test_every_type_has_its_structure():
     assert sorted(notifications.STRUCTURES) == list(range(0x8001, 0x800E))
+
+
+def test_fields_as_attributes():
+    """A whole notification is bytes that have the fields of their structure; a piece is bytes alone."""
+    whole = notifications.encode(c.SCTP_ASSOC_CHANGE, (c.SCTP_COMM_LOST, 12, 10, 5, 7, b"\0\x0c\0\4"))
+    typed = notifications.typed(whole)
+    assert typed == whole
+    assert (typed.sn_type, typed.sn_length) == (c.SCTP_ASSOC_CHANGE, 24)
+    assert (typed.sac_state, typed.sac_assoc_id, typed.tail) == (c.SCTP_COMM_LOST, 7, b"\0\x0c\0\4")
+    assert "sac_state=1" in repr(typed)
+    for piece in (whole[:10], whole[10:], b""):
+        assert type(notifications.typed(piece)) is bytes
+    with pytest.raises(AttributeError):
+        typed.spc_state  # noqa: B018
