@@ -11,8 +11,8 @@ cdef class CongestionControl:
     cdef readonly uint32_t pmdcs             # the greatest DATA chunk that fits a packet of the path
 
     cdef void start(self, uint32_t pmdcs, bint is_ipv4) noexcept
-    cdef void on_acknowledged(self, uint32_t newly_acknowledged, uint32_t flight_size_before,
-                              uint32_t flight_size, bint fast_recovery) noexcept
+    cdef void on_acknowledged(self, uint32_t newly_acknowledged, uint32_t duplicated,
+                              uint32_t flight_size_before, uint32_t flight_size, bint fast_recovery) noexcept
     cdef void on_loss(self) noexcept                     # a fast retransmission, on entering Fast Recovery
     cdef void on_timeout(self) noexcept                  # T3-rtx
     cdef void on_idle(self, int64_t periods) noexcept    # so many RTOs without sending

@@ -15,15 +15,15 @@ cdef class CongestionControl:
         self.ssthresh = UINT32_MAX
         self.partial_bytes_acked = 0
 
-    cdef void on_acknowledged(self, uint32_t newly_acknowledged, uint32_t flight_size_before,
-                              uint32_t flight_size, bint fast_recovery) noexcept:
+    cdef void on_acknowledged(self, uint32_t newly_acknowledged, uint32_t duplicated,
+                              uint32_t flight_size_before, uint32_t flight_size, bint fast_recovery) noexcept:
         if self.cwnd <= self.ssthresh:
             # 7.2.1: only a cwnd that was fully used grows, by at most one PMDCS (L = 1) a SACK
             if not fast_recovery and flight_size_before >= self.cwnd and self.cwnd < GREATEST_CWND:
                 self.cwnd += min(newly_acknowledged, self.pmdcs)
         else:
-            # 7.2.2
-            self.partial_bytes_acked += newly_acknowledged
+            # 7.2.2; whoever reports more duplicates than it acknowledges shall gain nothing by them
+            self.partial_bytes_acked += newly_acknowledged + min(duplicated, newly_acknowledged)
             if self.partial_bytes_acked >= self.cwnd:
                 if flight_size_before >= self.cwnd:
                     self.partial_bytes_acked -= self.cwnd
@@ -64,7 +64,8 @@ cdef class CongestionControl:
         if verb == "start":
             self.start(arguments[0], arguments[1])
         elif verb == "acknowledged":
-            self.on_acknowledged(arguments[0], arguments[1], arguments[2], arguments[3])
+            newly, before, flight, fast_recovery, *duplicated = arguments
+            self.on_acknowledged(newly, duplicated[0] if duplicated else 0, before, flight, fast_recovery)
         elif verb == "loss":
             self.on_loss()
         elif verb == "timeout":

@@ -18,7 +18,7 @@ from .crc32c cimport packet_is_intact
 from .emit cimport emit
 from .params cimport PARAMETERS_OK, InitParameters, parse_init_parameters
 from .path cimport PATH_UNCONFIRMED, Path
-from .pathmgmt cimport packet_too_big
+from .pathmgmt cimport MOST_PATHS, packet_too_big
 from .proto cimport (
     ABORT, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, COOKIE_WAIT,
     DROP_BACKLOG, DROP_BAD_CHECKSUM, DROP_BAD_TAG, DROP_BUNDLED_ALONE, DROP_COOKIE_MAC, DROP_COOKIE_MISMATCH,
@@ -142,6 +142,8 @@ cdef class Endpoint:
                 path = association.path_of(&route.remote)
                 if path is not None or association.state == COOKIE_WAIT:
                     return self.deliver(association, path, packet, length, route, now)
+                if len(association.paths) == MOST_PATHS:
+                    return self.drop(DROP_OUT_OF_THE_BLUE)       # the peer's, perhaps: its list was too long
         if get16(packet) == 0 or get16(packet + 2) == 0:
             return self.drop(DROP_PORT_ZERO)             # 9260-3.1-02
         if not is_unicast(&route.remote) or not (is_unspecified(&route.local) or is_unicast(&route.local)):

@@ -31,12 +31,15 @@ cdef struct OutChunk:
     uint8_t miss_reports
     uint8_t fast_retransmitted   # miss reports of it mean nothing any more
     uint8_t path                 # index of the path it was last sent on
+    uint8_t target               # if MARKED: of the path it is to go on
+    uint8_t reneged_in           # Outstanding.sack_number of the SACK that took its acknowledgement back
     uint16_t transmissions       # counted up to 65535
 
 
 cdef struct Flight:              # what is outstanding on one path, and what the last SACK did to it
     uint32_t bytes               # flightsize: chunk headers and padding included
     uint32_t newly_acked         # by the SACK being processed, in the same measure
+    uint32_t duplicated          # of that what the SACK reports as duplicates too
     uint32_t bytes_before        # flightsize before it
     bint lost                    # miss reports marked chunks of the path
     bint lowest_acked            # the earliest outstanding TSN of the path was acknowledged
@@ -62,6 +65,7 @@ cdef class Outstanding:
     cdef bint has_gap_acked
     cdef tsn_t newest_acked                  # HTNA: the highest TSN that the SACK being processed newly acks
     cdef bint any_newly_acked
+    cdef uint8_t sack_number                 # of the SACK being processed, 1 to 255
     cdef readonly bint fast_recovery
     cdef tsn_t fast_recovery_exit            # 7.2.4: ends when all up to here is acknowledged
     cdef readonly uint64_t retransmissions
@@ -92,6 +96,7 @@ cdef class Outstanding:
     cdef int resize(self, uint32_t capacity) except -1
     cdef void acknowledge(self, OutChunk *chunk, tsn_t tsn) noexcept nogil
     cdef void process_gaps(self, const SackView *sack) noexcept nogil
+    cdef void count_duplicates(self, const SackView *sack) noexcept nogil
     cdef void take_back(self, tsn_t tsn, tsn_t until) noexcept nogil
     cdef void find_lowest(self) noexcept nogil
     cdef void mark(self, OutChunk *chunk, tsn_t tsn) noexcept nogil

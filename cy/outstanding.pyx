@@ -7,7 +7,7 @@ from .chunks cimport SackView
 from .proto cimport DATA_E, DATA_U, FORWARD_TSN
 from .sendq cimport POLICY_PRIO, Message, SendQueue
 from .serial cimport pad4, tsn_le, tsn_lt, tsn_t
-from .wire cimport DATA_HEADER, get16, put16, put32
+from .wire cimport DATA_HEADER, get16, get32, put16, put32
 
 cdef enum:
     FIRST_CAPACITY = 16
@@ -80,6 +80,7 @@ cdef class Outstanding:
         chunk.fast_retransmitted = 0
         chunk.transmissions = 1
         chunk.path = path
+        chunk.reneged_in = 0
         if not flight.has_lowest:
             flight.has_lowest = True
             flight.lowest = self.next_tsn
@@ -101,7 +102,8 @@ cdef class Outstanding:
         else:
             flight.bytes -= size
             self.data_bytes -= chunk.length
-        flight.newly_acked += size
+        if chunk.state != MARKED or chunk.target == chunk.path:          # else it tells of neither path (8.2)
+            flight.newly_acked += size
         if flight.has_lowest and flight.lowest == tsn:
             flight.lowest_acked = True
         if flight.timing and flight.timed_tsn == tsn:
@@ -138,12 +140,15 @@ cdef class Outstanding:
             previous = end
         for path in range(self.flight_count):
             flight = &self.flights[path]
-            flight.newly_acked = 0
+            flight.newly_acked = flight.duplicated = 0
             flight.bytes_before = flight.bytes
             flight.lowest_acked = False
             flight.lost = False
             flight.rtt = -1
         self.any_newly_acked = False
+        self.sack_number = self.sack_number % 255 + 1
+        if sack.duplicate_count:
+            self.count_duplicates(sack)
 
         while self.cumulative_tsn_ack != sack.cumulative_tsn_ack:
             tsn = self.cumulative_tsn_ack + 1
@@ -170,6 +175,17 @@ cdef class Outstanding:
             self.ring = NULL
             self.capacity = 0
         return SACK_TAKEN
+
+    cdef void count_duplicates(self, const SackView *sack) noexcept nogil:
+        """Bytes of the duplicates that it reports (7.2.2), as far as the ack point has not passed them."""
+        cdef OutChunk *chunk
+        cdef uint32_t index
+        cdef tsn_t tsn
+        for index in range(sack.duplicate_count):
+            tsn = get32(sack.duplicates + 4 * index)
+            if tsn_lt(self.cumulative_tsn_ack, tsn) and tsn_lt(tsn, self.next_tsn):
+                chunk = self.chunk(tsn)
+                self.flights[chunk.path].duplicated += chunk_size(chunk)
 
     cdef void process_gaps(self, const SackView *sack) noexcept nogil:
         cdef tsn_t tsn = self.cumulative_tsn_ack + 1, first, last
@@ -200,7 +216,8 @@ cdef class Outstanding:
             if chunk.state == ACKED:
                 flight = &self.flights[chunk.path]
                 chunk.state = IN_FLIGHT
-                chunk.miss_reports = 1
+                chunk.miss_reports = 1           # and count_misses() leaves it at that
+                chunk.reneged_in = self.sack_number
                 flight.bytes += chunk_size(chunk)
                 self.data_bytes += chunk.length
                 if flight.has_lowest and tsn_lt(tsn, flight.lowest):
@@ -246,7 +263,8 @@ cdef class Outstanding:
             until = self.newest_acked        # HTNA
         while tsn_lt(tsn, until):
             chunk = self.chunk(tsn)
-            if (chunk.state == IN_FLIGHT or chunk.state == ABANDONED) and not chunk.fast_retransmitted:
+            if ((chunk.state == IN_FLIGHT or chunk.state == ABANDONED) and not chunk.fast_retransmitted
+                    and chunk.reneged_in != self.sack_number):
                 chunk.miss_reports += 1
                 if chunk.miss_reports >= MISS_THRESHOLD:
                     chunk.fast_retransmitted = True
@@ -260,6 +278,7 @@ cdef class Outstanding:
     cdef inline void mark(self, OutChunk *chunk, tsn_t tsn) noexcept nogil:
         cdef Flight *flight = &self.flights[chunk.path]
         chunk.state = MARKED
+        chunk.target = chunk.path
         self.marked += 1
         flight.bytes -= chunk_size(chunk)
         self.data_bytes -= chunk.length
@@ -302,7 +321,7 @@ cdef class Outstanding:
             chunk = self.chunk(tsn)
             if chunk.state == IN_FLIGHT and chunk.path == path:
                 self.mark(chunk, tsn)
-                chunk.path = <uint8_t>target
+                chunk.target = <uint8_t>target
                 found += 1
             tsn += 1
         self.flights[path].has_lowest = False
@@ -478,23 +497,26 @@ cdef class Outstanding:
         return tsn
 
     def take_sack(self, SendQueue queue not None, tsn_t cumulative_tsn_ack, gaps=(),
-                  bint is_sack=True) -> tuple:
+                  bint is_sack=True, duplicates=()) -> tuple:
         """(SackVerdict, chunks newly marked) of a SACK with gap blocks [(start, end)], or of a SHUTDOWN."""
         cdef SackView sack
         cdef tsn_t before = self.cumulative_tsn_ack
         cdef bytes blocks = b"".join([(start << 16 | end).to_bytes(4, "big") for start, end in gaps])
+        cdef bytes reported = b"".join([tsn.to_bytes(4, "big") for tsn in duplicates])
         cdef int verdict
         memset(&sack, 0, sizeof(SackView))
         sack.cumulative_tsn_ack = cumulative_tsn_ack
         sack.gap_count = <uint16_t>len(gaps)
         sack.gaps = <const uint8_t *><const char *>blocks
+        sack.duplicate_count = <uint16_t>len(duplicates)
+        sack.duplicates = <const uint8_t *><const char *>reported
         verdict = self.process_sack(&sack, queue, is_sack)
         if verdict != SACK_TAKEN:
             return verdict, 0
         return verdict, self.count_misses(&sack, self.cumulative_tsn_ack != before)
 
-    def mark_lost(self, int path=0) -> int:
-        return self.mark_path(path, path)
+    def mark_lost(self, int path=0, target=None) -> int:
+        return self.mark_path(path, path if target is None else target)
 
     def enter_fast_recovery(self) -> None:
         self.fast_recovery = True
@@ -518,6 +540,7 @@ cdef class Outstanding:
         """What is outstanding on a path, and what the last SACK did to it."""
         cdef Flight *flight = &self.flights[path]
         return {"bytes": flight.bytes, "newly_acked": flight.newly_acked, "bytes_before": flight.bytes_before,
+                "duplicated": flight.duplicated,
                 "lowest_acked": bool(flight.lowest_acked), "timing": bool(flight.timing),
                 "timed_at": flight.timed_at, "rtt": flight.rtt,
                 "lowest": flight.lowest if flight.has_lowest else None}

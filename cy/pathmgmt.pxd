@@ -5,9 +5,14 @@ RFC 9260 sections 5.1.2, 5.4, 6.4, 8.1, 8.2 and 8.3.
 from libc.stdint cimport int64_t, uint32_t
 
 from .address cimport Address, Route
+from .params cimport MAX_ADDRESSES
 from .path cimport Path
 from .tcb cimport Tcb
 from .wire cimport ChunkView
+
+cdef enum:
+    MOST_PATHS = 1 + MAX_ADDRESSES           # the source of INIT or INIT ACK, and what it lists
+
 
 cdef enum PathEvidence:          # what cleared the errors of a path: sn_error of the notification
     RECEIVED_SACK = 1

@@ -20,7 +20,6 @@ from .wire cimport COMMON_HEADER, ChunkView
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef enum:
     NONCE = 16                   # bytes; at least 64 bits (9260-3.3.5-03)
-    MOST_PATHS = 32
     UNTOLD_MTU = 576             # taken where a router does not tell its MTU (RFC 1191 section 5)
 cdef int64_t PMTU_LIFE = 600 * 1000000       # then the path may have become wider (RFC 1191 section 6.3)
 

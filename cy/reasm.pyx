@@ -503,9 +503,12 @@ cdef bint precedes(const Run *after, const DataView *chunk, bint messages_may_en
 
 
 cdef bint same_message(const Run *run, const DataView *chunk) noexcept:
-    """All fragments of a message carry the same values (3.3.1); the ssn of unordered ones is ignored."""
+    """All fragments of a message carry the same values (3.3.1).
+
+    The ssn of unordered ones is ignored, and the ppid of all but the first: it is the user's affair.
+    """
     cdef bint unordered = (chunk.flags & DATA_U) != 0
-    return (run.stream_id == chunk.stream_id and run.unordered == unordered and run.ppid == chunk.ppid
+    return (run.stream_id == chunk.stream_id and run.unordered == unordered
             and (unordered or run.ssn == chunk.ssn))
 
 

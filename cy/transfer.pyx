@@ -223,7 +223,8 @@ cdef int update_paths(Tcb t, bint was_fast_recovery, int64_t now) except -1:
             if flight.rtt == 0:
                 rto_sample(&path.rto, now - flight.timed_at, t.parameters)
             # 9260-7.2.4-05: growth before the loss that the same SACK may report
-            path.cc.on_acknowledged(flight.newly_acked, flight.bytes_before, flight.bytes, was_fast_recovery)
+            path.cc.on_acknowledged(flight.newly_acked, flight.duplicated, flight.bytes_before, flight.bytes,
+                                    was_fast_recovery)
             if path.state != PATH_UNCONFIRMED:
                 clear_errors(t, path, RECEIVED_SACK)
         if flight.bytes == 0:

@@ -76,7 +76,7 @@ cdef Path data_path(Tcb t):
     cdef tsn_t tsn
     if t.outstanding.marked:
         chunk = t.outstanding.next_marked(&tsn)
-        path = t.paths[chunk.path]
+        path = t.paths[chunk.target]
         if path.state == PATH_ACTIVE:
             return path
     return t.sending_path()
@@ -267,7 +267,7 @@ cdef uint32_t put_marked(Tcb t, Path path, Flight *flight, uint8_t *packet, uint
         size = DATA_HEADER + pad4(chunk.length)
         if position + size > path.pmtu and not (position == COMMON_HEADER and oversized_may_go(t, size)):
             break
-        if chunk.path != path.index and path is not data_path(t):
+        if chunk.target != path.index and path is not data_path(t):
             break                            # it goes elsewhere
         if not whatever and flight.bytes >= limit:
             break

@@ -137,6 +137,27 @@ def test_restart_with_the_same_odd_list(net, hosts):
     assert answer.types == [INIT_ACK]
 
 
+def test_peer_of_too_many_addresses(net):
+    """9260-5.1.2-02: of 50 addresses the first 32 and the source are kept.  The same INIT again adds none
+    (9260-5.2.2-01), and packets from those passed over are dropped in silence: an ABORT would end it.
+    """
+    hosts = [f"10.0.9.{i}" for i in range(1, 51)]
+    net.answers_heartbeats = False
+    net.establish(parameters=address_list(*hosts))
+    side = net.server.sides[0]
+    assert list(paths(side)) == [FIRST, *hosts[:32]]
+    (answer,) = net.ask(packets.init(0x55, parameters=address_list(*hosts)), tag=0)
+    assert answer.types == [INIT_ACK]
+    net.forget()
+    net.network.records.clear()
+    net.network.inject(packets.packet(net.port, net.peer_port, net.peer_tag, packets.heartbeat()), hosts[40],
+                       SERVER_ADDRESSES[0])
+    net.network.run_for(MILLISECOND)
+    assert [r for r in net.network.records if r.destination == hosts[40]] == []
+    assert dropped(net.endpoint, "out_of_the_blue") == 1
+    assert side.state == State.ESTABLISHED
+
+
 def test_init_ack_of_many_addresses():
     """9260-5.1.2-02, 9260-3.3.3-06: 30 and 60 addresses, an INIT ACK of more than 1500 bytes."""
     clients = [f"fd00::{i:x}:1" for i in range(1, 31)]

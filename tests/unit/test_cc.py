@@ -90,6 +90,13 @@ class TestCongestionAvoidance:
         acknowledge(cc, PMDCS, cwnd)
         assert (cc.cwnd, cc.partial_bytes_acked) == (cwnd + PMDCS, 0)
 
+    def test_duplicates_count_but_no_more_than_what_is_new(self):
+        """9260-7.2.2-01: bytes of duplicates that the SACK reports; bounded, as anybody can report any."""
+        for duplicated, counted in ((0, 0), (600, 600), (100_000, 1000)):
+            cc = avoiding()
+            cc.drive("acknowledged", 1000, cc.cwnd, 1, False, duplicated)
+            assert cc.partial_bytes_acked == 1000 + counted
+
     def test_the_rest_is_kept(self):
         cc = avoiding()
         cwnd = cc.cwnd

@@ -146,6 +146,30 @@ class TestGapAck:
         assert states(out).count(ACKED) == 1
 
 
+class TestDuplicates:
+    def test_bytes_of_what_is_reported(self):
+        """9260-7.2.2-01: of chunks that the ack point has not passed before; others' size is forgotten."""
+        out, queue = make(5)
+        out.take_sack(queue, 1000)
+        out.take_sack(queue, 1001, [(2, 2)], duplicates=[1000, 1001, 1003, 1005, 5])
+        assert (out.flight()["duplicated"], out.flight()["newly_acked"]) == (2 * SIZE, 2 * SIZE)
+        out.take_sack(queue, 1002)
+        assert out.flight()["duplicated"] == 0
+
+
+def test_marked_chunk_that_arrived_after_all():
+    """9260-7.2.2-01, 9260-8.2-02: acknowledged before it went again, elsewhere, it speaks for neither path."""
+    out, queue = make(3, paths=2)
+    assert out.mark_lost(0, 1) == 3
+    out.take_sack(queue, 1000)
+    assert [out.flight(path)["newly_acked"] for path in (0, 1)] == [0, 0]
+    assert out.send_marked(1) == 1001
+    out.take_sack(queue, 1001)
+    assert [out.flight(path)["newly_acked"] for path in (0, 1)] == [0, SIZE]
+    out.take_sack(queue, 1002)
+    assert out.snapshot()["marked"] == 0
+
+
 class TestReneging:
     def test_takes_back(self):
         """9260-6.2.1-04: outstanding again, with one miss report."""
@@ -156,6 +180,15 @@ class TestReneging:
         assert misses(out)[1] == misses(out)[3] == 1
         assert out.flight()["bytes"] == 4 * SIZE
         assert out.data_bytes == 20
+
+    def test_is_one_miss_report_whatever_else_the_sack_says(self):
+        """9260-6.2.1-04: not another one because a higher TSN is newly acknowledged; the next SACK counts."""
+        out, queue = make(6)
+        out.take_sack(queue, 999, [(2, 3)])
+        out.take_sack(queue, 999, [(3, 5)])
+        assert misses(out)[:2] == [2, 1]
+        out.take_sack(queue, 999, [(3, 6)])
+        assert misses(out)[:2] == [3, 2]
 
     def test_of_everything(self):
         out, queue = make(3)
@@ -412,17 +445,18 @@ class Model:
             self.chunks[tsn][0] = ACKED
         self.chunks = {t: chunk for t, chunk in self.chunks.items() if t > ack}
         self.ack = ack
+        reneged = set()                      # their one miss report is counted here
         if is_sack:
-            for tsn, chunk in self.chunks.items():
-                if chunk[0] == ACKED and tsn not in covered:
-                    chunk[0], chunk[1] = IN_FLIGHT, 1
+            reneged = {t for t, chunk in self.chunks.items() if chunk[0] == ACKED and t not in covered}
+            for tsn in reneged:
+                self.chunks[tsn][:2] = IN_FLIGHT, 1
         if self.recovery_exit is not None and self.recovery_exit <= ack:
             self.recovery_exit = None
         marked = 0
         if gaps and (newly or (self.recovery_exit is not None and advanced)):
             until = ack + previous if self.recovery_exit is not None and advanced else max(newly)
             for tsn, chunk in self.chunks.items():
-                if tsn < until and chunk[0] == IN_FLIGHT and not chunk[4]:
+                if tsn < until and chunk[0] == IN_FLIGHT and not chunk[4] and tsn not in reneged:
                     chunk[1] += 1
                     if chunk[1] >= 3:
                         chunk[0], chunk[4] = MARKED, True

@@ -47,6 +47,6 @@ def test_the_same_address_twice_is_one_path():
     assert len(new_paths(["10.0.0.2", "10.0.1.2", "10.0.0.2", "10.0.1.2"])) == 2
 
 
-def test_no_more_than_32_paths():
-    """A bound of ours: what a peer can make us keep."""
-    assert len(new_paths([f"10.0.{i}.2" for i in range(50)])) == 32
+def test_no_more_than_33_paths():
+    """A bound of ours: what a peer can make us keep, the source of its INIT and 32 listed addresses."""
+    assert len(new_paths([f"10.0.{i}.2" for i in range(50)])) == 33

@@ -230,10 +230,10 @@ def test_end_before_a_continuation(rx, flags):
     assert rx.get(4, flags) == VIOLATION
 
 
-@pytest.mark.parametrize("change", [{"stream": 2}, {"ssn": 1}, {"ppid": 8}, {"u": U}])
+@pytest.mark.parametrize("change", [{"stream": 2}, {"ssn": 1}, {"u": U}])
 @pytest.mark.parametrize("first", ["lower", "upper", "lower, above the ack point"])
 def test_fragments_that_differ(rx, change, first):
-    """9260-3.3.1-04: stream, ssn, ppid and U are the same in all fragments."""
+    """9260-3.3.1-04: stream, ssn and U are the same in all fragments."""
     base = {"stream": 1, "ssn": 0, "ppid": 7}
     unordered = change.get("u", 0)
     changed = base | {k: v for k, v in change.items() if k != "u"}
@@ -244,6 +244,16 @@ def test_fragments_that_differ(rx, change, first):
     else:
         assert rx.get(tsn, B, **base) == HELD
         assert rx.get(tsn + 1, E | unordered, **changed) == VIOLATION
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
+def test_ppid_is_that_of_the_first_fragment(rx, order):
+    """9260-3.3.1-08: what the others say is the sender's affair, and no reason to end the association."""
+    flags = {1: B, 2: 0, 3: E}
+    for tsn in order:
+        assert rx.get(tsn, flags[tsn], ppid=10 * tsn) >= 0
+    (fields,) = iter(rx.queue.pop, None)
+    assert fields[0] == b"xxx" and fields[9] == 10
 
 
 def test_ssn_of_unordered_fragments_is_ignored(rx):
