@@ -2,7 +2,8 @@
 
 AF_INET: (host, port).  AF_INET6: (host, port[, flowinfo[, scope_id]]).  The core's hosts are numeric
 ("192.0.2.1", "2001:db8::1", "fe80::1%2"); an IPv4-mapped IPv6 address is the IPv4 address to it.
-Host names are resolved as gevent does, without holding up other greenlets.
+Host names are resolved as gevent does, without holding up other greenlets; in a thread without a hub by the
+system's function.
 """
 from __future__ import annotations
 
@@ -11,6 +12,9 @@ import socket as _socket
 from typing import Any
 
 from gevent.socket import getaddrinfo
+
+from . import native
+from .hub import current_hub
 
 Address = tuple[Any, ...]
 
@@ -55,7 +59,8 @@ def resolve(family: int, host: str) -> str:
         return _socket.inet_ntop(family, packed) if family == _socket.AF_INET else unmapped(host)
     except OSError:
         pass
-    found: Any = getaddrinfo(host, 0, family, _socket.SOCK_DGRAM)[0][4]
+    look_up = getaddrinfo if current_hub() is not None else native.getaddrinfo
+    found: Any = look_up(host, 0, family, _socket.SOCK_DGRAM)[0][4]
     host = str(found[0]).partition("%")[0]
     return f"{host}%{found[3]}" if len(found) == 4 and found[3] else unmapped(host)
 

@@ -9,6 +9,7 @@ import errno
 import socket as _socket
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import index
 from typing import Any
 
 from . import constants as c
@@ -75,10 +76,12 @@ def parse(items: Iterable[tuple[int, int, Any]]) -> SendInfo:
     """
     info = SendInfo()
     given: dict[int, Any] = {}
-    for level, kind, payload in items:
+    for item in items:
+        if not isinstance(item, tuple) or len(item) != 3:
+            raise TypeError("ancillary data are tuples (level, type, bytes)")
+        level, kind, data = index(item[0]), index(item[1]), bytes(memoryview(item[2]))
         if level != c.IPPROTO_SCTP:
             continue
-        data = bytes(payload)
         if LENGTHS.get(kind) != len(data):
             raise error(errno.EINVAL, f"ancillary data of type {kind} with {len(data)} bytes")
         given[kind] = data

@@ -16,6 +16,7 @@ import socket as _socket
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
+from operator import index
 from typing import Any, TypeVar, cast
 
 from . import ancillary, notifications, options, structs
@@ -141,7 +142,8 @@ class SctpSocket(Handle):
         return self._listener is not None
 
     def __repr__(self) -> str:
-        shown = [f"family={self.family!s}", f"type={self.type!s}", f"proto={self.proto}"]
+        shown = [f"fd={self.fileno()}"] if self._has_descriptor() else []
+        shown += [f"family={self.family!s}", f"type={self.type!s}", f"proto={self.proto}"]
         if not self._closed:
             shown.append(f"laddr={self.getsockname()}")
             if self.association is not None and self.association.announced:
@@ -461,6 +463,7 @@ class SctpSocket(Handle):
                 address: Any = None) -> int:
         """Send the buffers as one message, as ancillary data says (RFC 6458 section 5.3); its length."""
         data = b"".join(bytes(memoryview(buffer)) for buffer in buffers)
+        flags = index(flags)
         self._check_sendable(data)
         return self._send(data, ancillary.parse(ancdata), flags, address)
 
@@ -599,6 +602,8 @@ class SctpSocket(Handle):
                      flags: int = 0) -> tuple[int, list[ancillary.Item], int, Address | None]:
         """As recvmsg(), into buffers."""
         views = [memoryview(buffer).cast("B") for buffer in buffers]
+        if any(view.readonly for view in views):
+            raise TypeError("recvmsg_into() takes an iterable of buffers that can be written")
         data, items, msg_flags, address = self.recvmsg(sum(map(len, views)), ancbufsize, flags)
         start = 0
         for view in views:
@@ -692,6 +697,13 @@ class SctpSocket(Handle):
 
     _handle_closed = False
     makefile = _socket.socket.makefile
+    _check_sendfile_params = _socket.socket._check_sendfile_params  # type: ignore[attr-defined]
+    _sendfile_use_send = _socket.socket._sendfile_use_send  # type: ignore[attr-defined]
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send a file from an offset on, or `count` bytes of it, as messages of 8 KB; the bytes sent."""
+        sent: int = self._sendfile_use_send(file, offset, count)
+        return sent
 
     def _decref_socketios(self) -> None:
         """A file of makefile() was closed."""
@@ -749,6 +761,14 @@ def check_kind(family: int, type: int) -> None:
 def as_bytes(data: Any) -> bytes:
     """The bytes of a buffer."""
     return data if type(data) is bytes else bytes(memoryview(data))
+
+
+def check_direction(how: int) -> None:
+    """The errors of shutdown() for what is none of SHUT_RD, SHUT_WR and SHUT_RDWR."""
+    if not -1 << 31 <= how < 1 << 31:
+        raise OverflowError(f"shutdown({how})")
+    if how not in (_socket.SHUT_RD, _socket.SHUT_WR, _socket.SHUT_RDWR):
+        raise error(errno.EINVAL, f"shutdown({how})")
 
 
 def is_multicast(host: str) -> bool:

@@ -4,6 +4,7 @@ poll(2), dup(2).  The descriptor is made when somebody asks for it, and follows 
 """
 from __future__ import annotations
 
+import os
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,14 @@ class Handle(SocketBase):
             self._detached, _detached[fd] = True, self
         return fd
 
+    def get_inheritable(self) -> bool:
+        """Whether a program that exec() starts gets the descriptor, which is no socket to it."""
+        return os.get_inheritable(self.fileno())
+
+    def set_inheritable(self, inheritable: bool) -> None:
+        """Say so."""
+        os.set_inheritable(self.fileno(), inheritable)
+
     def dup(self) -> Duplicate:
         """Another handle of the same socket, which is closed when all its handles are.  EBADF when closed."""
         self._check_open()
@@ -68,6 +77,9 @@ class Handle(SocketBase):
 
     def _check_open(self) -> None:
         raise NotImplementedError
+
+    def _has_descriptor(self) -> bool:
+        return self.readiness is not None and self.readiness.descriptor is not None
 
     def _close_descriptor(self) -> None:
         if self.readiness is not None and self.readiness.descriptor is not None:

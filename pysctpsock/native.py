@@ -1,4 +1,4 @@
-"""The system's own threads, locks and poll(2), whatever gevent's monkey patching has made of the modules."""
+"""The system's own threads, locks, poll(2) and resolver, whatever gevent has patched."""
 from __future__ import annotations
 
 from select import POLLIN, POLLOUT
@@ -6,8 +6,10 @@ from typing import Any
 
 from gevent.monkey import get_original
 
-__all__ = ["POLLIN", "POLLOUT", "RLock", "allocate_lock", "get_ident", "poll", "start_new_thread"]
+__all__ = ["POLLIN", "POLLOUT", "RLock",
+           "allocate_lock", "get_ident", "getaddrinfo", "poll", "start_new_thread"]
 
 allocate_lock, start_new_thread, get_ident, RLock = get_original(
     "_thread", ["allocate_lock", "start_new_thread", "get_ident", "RLock"])
+getaddrinfo: Any = get_original("socket", "getaddrinfo")
 poll: Any = get_original("select", "poll")

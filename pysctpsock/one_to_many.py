@@ -14,7 +14,7 @@ from typing import Any
 from . import ancillary
 from . import constants as c
 from .address import is_wildcard
-from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, as_bytes, locked
+from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, as_bytes, check_direction, locked
 from .errors import connecting, end_of, error
 from .stack import Stack
 
@@ -203,8 +203,7 @@ class OneToManySocket(SctpSocket):
         On a listening socket SHUT_WR does nothing, the others are EOPNOTSUPP.  EINVAL for another `how`.
         """
         self._check_open()
-        if how not in (_socket.SHUT_RD, _socket.SHUT_WR, _socket.SHUT_RDWR):
-            raise error(errno.EINVAL, f"shutdown({how})")
+        check_direction(how)
         if self._listener is not None:
             if how != _socket.SHUT_WR:
                 raise error(errno.EOPNOTSUPP, "associations of a one-to-many socket end one by one: SCTP_EOF")

@@ -13,7 +13,7 @@ from typing import Any
 from . import ancillary
 from . import constants as c
 from ._cy.user import SctpUser
-from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, as_bytes, locked
+from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, as_bytes, check_direction, locked
 from .descriptor import ENDED, READ_ENDED, READABLE, WRITABLE
 from .errors import connecting, end_of, error
 from .stack import Stack
@@ -256,8 +256,7 @@ class OneToOneSocket(SctpSocket):
         ENOTCONN if there is no association, EINVAL for another `how`.
         """
         self._check_open()
-        if how not in (_socket.SHUT_RD, _socket.SHUT_WR, _socket.SHUT_RDWR):
-            raise error(errno.EINVAL, f"shutdown({how})")
+        check_direction(how)
         if self._listener is not None:
             if how != _socket.SHUT_WR:
                 raise error(errno.EOPNOTSUPP, "a listening socket has no association")

@@ -25,10 +25,10 @@ def start(arguments, udp_port):
                             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def run(arguments, udp_port):
+def run(arguments, udp_port, patience=PATIENCE):
     """Run a Python program to its end; subprocess.CompletedProcess with its output."""
     return subprocess.run([sys.executable, *map(str, arguments)], env=environment(arguments, udp_port),
-                          text=True, capture_output=True, timeout=PATIENCE, check=False)
+                          text=True, capture_output=True, timeout=patience, check=False)
 
 
 def wait_for_udp_port(port, process):
