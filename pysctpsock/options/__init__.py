@@ -14,7 +14,7 @@ from typing import Any
 from .. import constants as c
 from ..errors import error
 from ..targets import Target, targets
-from . import association, calls, extensions, ip_level, messages, paths, socket_level
+from . import association, calls, extensions, ip_level, messages, partial, paths, socket_level
 from .arguments import buffer_to_fill, c_number, value_to_set
 from .association import apply_initmsg
 from .paths import fragmentation_point
@@ -25,7 +25,7 @@ __all__ = ["TABLE", "Option", "Target", "apply_initmsg", "buffer_to_fill", "byte
 
 TABLE: dict[tuple[int, int], Option] = {
     (option.level, option.number): option
-    for module in (association, paths, messages, extensions, calls, socket_level, ip_level)
+    for module in (association, paths, messages, partial, extensions, calls, socket_level, ip_level)
     for option in module.OPTIONS
 }
 
