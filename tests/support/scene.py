@@ -27,7 +27,9 @@ PORTS = 4000, 5000
 HOSTS = ("10.0.0.1", "10.0.1.1"), ("10.0.0.2", "10.0.1.2")
 STRANGER = "10.9.9.9"
 FORWARD_TSN = 192
-UNORDERED = 1                    # flag of the SEND primitive
+FORWARD_TSN_SUPPORTED = make_tlv(0xC000, b"")
+UNORDERED, POLICIES = 1, 0x30    # flags of the SEND primitive
+VALUES = (0, 1, 300, 3000)       # of a policy: milliseconds, retransmissions or priority
 
 MOST_ON_WIRE = 64
 MOST_ASSOCIATIONS = 40
@@ -149,12 +151,13 @@ class Side:
             if self.association is None or self.association.ended:
                 self.association, self.user = association, association.user
 
-    def send(self, size, stream, flags, now):
-        """Send a message that is like no other."""
+    def send(self, size, stream, flags, value, now):
+        """Send a message that is like no other; with a policy of partial reliability it may be given up."""
         data = struct.pack(">I", self.count) + bytes(size)
-        if self.association.submit(data, stream, 7, flags, 0, 0, now) == 0 and self.peer:
+        if self.association.submit(data, stream, 7, flags, value, 0, now) == 0 and self.peer:
             self.count += 1
-            self.peer.expected.setdefault((stream, bool(flags & UNORDERED)), deque()).append(data)
+            may_miss = bool(flags & POLICIES)
+            self.peer.expected.setdefault((stream, bool(flags & UNORDERED)), deque()).append((data, may_miss))
 
     def read(self, most, now, honest):
         """Read; between honest peers each message comes once, and in the order of its stream."""
@@ -164,10 +167,20 @@ class Side:
                 break
             kind, data, stream, _ssn, _ppid, unordered = record[:6]
             if kind == 0 and honest:
-                expected = self.expected.get((stream, unordered), ())
-                assert data in expected if unordered else expected and expected[0] == data, \
-                    f"{data[:8].hex()} on stream {stream}, expected {[each[:8].hex() for each in expected]}"
-                expected.remove(data)
+                self.meet(data, self.expected.get((stream, unordered), deque()), unordered)
+
+    def meet(self, data, expected, unordered):
+        """Cross off a message, and before it in its stream those that were given up."""
+        while not unordered and expected and expected[0][0] != data and expected[0][1]:
+            expected.popleft()
+        found = [each for each in expected if each[0] == data][:1]
+        assert found and (unordered or expected[0] == found[0]), \
+            f"{data[:4].hex()}, expected {[each[0][:4].hex() for each in expected]}"
+        expected.remove(found[0])
+
+    def missing(self):
+        """Messages that should have come."""
+        return [data for expected in self.expected.values() for data, may_miss in expected if not may_miss]
 
 
 class Scene:
@@ -199,10 +212,10 @@ class Scene:
         if self.setup & Setup.REAL_PEER:
             self.carry_all()
         elif self.setup & Setup.CLIENT:
-            self.forge(handmade.INIT_ACK, self.init_body(10) + make_tlv(7, b"cookie"))
+            self.forge(handmade.INIT_ACK, self.init_body(10, FORWARD_TSN_SUPPORTED) + make_tlv(7, b"cookie"))
             self.forge(handmade.COOKIE_ACK)
         else:
-            self.forge(handmade.INIT, self.init_body(10), tag=0)
+            self.forge(handmade.INIT, self.init_body(10, FORWARD_TSN_SUPPORTED), tag=0)
             self.forge(handmade.COOKIE_ECHO, self.cookie, tag=self.init_tag)
         self.wire.clear()
 
@@ -329,7 +342,7 @@ class Scene:
             self.check()
         assert not any(self.counts()), "they do not close"
         if all(alive) and not any(side.association.error for side in self.sides):
-            assert not any(any(side.expected.values()) for side in self.sides), "a message was lost"
+            assert not any(side.missing() for side in self.sides), "a message was lost"
 
     def leave(self):
         """Break the cycles of references that only the owner of a receive queue can break."""
@@ -393,7 +406,9 @@ class Scene:
     @operation("s")
     def send(self, who: U8, length: U8, stream: U8, flags: U8):
         if side := self.someone(who):
-            side.send(length * 40 if length > 128 else length, stream % 12, flags & 3, self.now)
+            policy = flags & POLICIES
+            side.send(length * 40 if length > 128 else length, stream % 12, flags & (policy | 9),
+                      VALUES[flags >> 6] if policy else 0, self.now)
             self.collect()
 
     @operation("r")
