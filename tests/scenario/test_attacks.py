@@ -451,3 +451,28 @@ def test_bad_streams_by_the_thousand():
     assert peer.side.association.reassembly.snapshot()["bytes_allocated"] < 1000
     peer.ssn = 0
     assert_carries_data(peer)
+
+
+@pytest.mark.parametrize("advance", [0, 1, 30_000], ids=["old", "next", "far"])
+def test_forward_tsn_with_streams_without_end(advance):
+    """9260-3.2-10, 3758-3.6-02: 100,000 stream entries, for streams that exist and others, cost no more than
+    the table of the streams' sequence numbers, and the association goes on.
+    """
+    peer = receiver(inbound_streams=1000)
+    rng = random.Random(16)
+    peer.tag, peer.port = 0x33333333, peer.port + 1
+    peer.establish(parameters=packets.parameter(0xC000), outbound=1000)
+    peer.wait(10 * MILLISECOND)
+    peer.side = peer.server.sides[-1]
+    for _ in range(300):
+        entries = b"".join(struct.pack(">HH", rng.randrange(65536), rng.randrange(65536)) for _ in range(340))
+        peer.tsn = (peer.tsn + advance) & 0xFFFFFFFF
+        peer.send(chunk(192, 0, struct.pack(">I", (peer.tsn - 1) & 0xFFFFFFFF) + entries))
+        peer.wait(MILLISECOND)
+        assert peer.side.association.reassembly.snapshot()["bytes_allocated"] < 8000
+        assert not peer.side.ended
+    assert_legal(peer)
+    point = peer.side.snapshot()["tsn_map"]["cumulative_tsn"]
+    assert point == (peer.tsn - 1) & 0xFFFFFFFF
+    peer.ask(packets.data(point + 1, b"unordered", flags=B | E | U))
+    assert peer.side.received == [b"unordered"]
