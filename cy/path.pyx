@@ -83,6 +83,7 @@ cdef class Path:
         return self.route.dscp
 
     def snapshot(self) -> dict:
+        """Everything about the path, in the RFC's names: microseconds, bytes; `state` as spinfo_state."""
         return {
             "address": host_from_address(&self.route.remote), "udp_port": self.route.remote_udp_port,
             "local_address": host_from_address(&self.route.local), "carrier": self.route.carrier,
@@ -90,6 +91,10 @@ cdef class Path:
             "srtt": self.rto.srtt, "rttvar": self.rto.rttvar, "rto": self.rto.rto,
             "error_count": self.error_count, "t3_rtx_running": self.t3_deadline != INT64_MAX,
             "packets_sent": self.packets_sent, "packets_received": self.packets_received,
+            "heartbeat_enabled": bool(self.heartbeat_enabled), "heartbeat_interval": self.heartbeat_interval,
+            "path_max_retrans": self.path_max_retrans, "sack_delay": self.sack_delay,
+            "sack_frequency": self.sack_frequency, "pmtu_discovery": bool(self.pmtu_discovery),
+            "dscp": self.route.dscp,
             **self.cc.snapshot(),
         }
 

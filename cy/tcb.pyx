@@ -125,7 +125,7 @@ cdef class Tcb(Schedulable):
         self.shared.agenda.want_transmit(self)
 
     def snapshot(self) -> dict:
-        """Everything about the association, in the RFC's names."""
+        """Everything about the association, in the RFC's names: bytes, chunks, packets."""
         cdef Path path
         return {
             "assoc_id": self.assoc_id, "state": State(self.state).name, "error": self.error,
@@ -141,7 +141,8 @@ cdef class Tcb(Schedulable):
             "bytes_in": self.bytes_in, "bytes_out": self.bytes_out,
             "data_chunks_in": self.data_chunks_in, "data_chunks_out": self.data_chunks_out,
             "sacks_in": self.sacks_in, "sacks_out": self.sacks_out,
-            "primary": self.paths.index(self.primary) if self.primary is not None else None,
+            "primary": self.primary.index if self.primary is not None else None,
+            "amdcs": self.amdcs() if self.primary is not None else 0,
             "paths": [path.snapshot() for path in self.paths],
             "send_queue": self.send_queue.snapshot(),
             "outstanding": self.outstanding.snapshot() if self.outstanding is not None else None,

@@ -42,6 +42,16 @@ def test_a_new_path_has_measured_nothing():
         assert path["cwnd"] == paths[0]["cwnd"] > 0
 
 
+def test_a_new_path_has_the_parameters_of_its_association():
+    """9260-8.3-06, RFC 6458 section 8.1.12: what a user can change for one address, and where it starts."""
+    (path,) = new_paths(["10.0.0.2"], heartbeat_interval=7 * SECOND, path_max_retrans=3, sack_frequency=1,
+                        pmtu_discovery=False, dscp=0xB8)
+    assert {name: path[name] for name in ("heartbeat_enabled", "heartbeat_interval", "path_max_retrans",
+                                          "sack_delay", "sack_frequency", "pmtu_discovery", "dscp")} == {
+        "heartbeat_enabled": True, "heartbeat_interval": 7 * SECOND, "path_max_retrans": 3,
+        "sack_delay": SECOND // 5, "sack_frequency": 1, "pmtu_discovery": False, "dscp": 0xB8}
+
+
 def test_the_same_address_twice_is_one_path():
     """9260-5.1.2-02."""
     assert len(new_paths(["10.0.0.2", "10.0.1.2", "10.0.0.2", "10.0.1.2"])) == 2
