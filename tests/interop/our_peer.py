@@ -15,7 +15,7 @@ import time
 from collections import Counter
 
 import gevent
-from our_messages import Checker, Direction
+from our_messages import Checker, Direction, expires
 
 from pysctpsock import socket as sctp
 
@@ -61,14 +61,16 @@ class Peer:
 
     def send(self, data: bytes, stream: int, ppid: int) -> None:
         """Send one message; the payload protocol identifier is passed on in wire order, as by the kernel."""
-        sctp.sctp_sendmsg(self.socket, data, ppid=standard_socket.htonl(ppid), stream_no=stream)
+        sctp.sctp_sendmsg(self.socket, data, ppid=standard_socket.htonl(ppid), stream_no=stream,
+                          timetolive=self.options.lifetime if expires(ppid) else 0)
         self.sent += 1
         self.bytes_sent += len(data)
 
     @property
     def failed(self) -> bool:
         """Whether the association was lost, a message was given back, or a call raised."""
-        return bool(self.notifications["COMM_LOST"] or self.notifications["SEND_FAILED"] or self.errors)
+        failed = self.notifications["SEND_FAILED"] and not self.options.lifetime
+        return bool(self.notifications["COMM_LOST"] or failed or self.errors)
 
     def receive(self) -> "tuple[bytes, object] | None":
         """Return the next user message and its sctp_sndrcvinfo, None at the end of the association."""
@@ -104,7 +106,8 @@ def exchange(peer: Peer) -> dict:
     """Send all messages and check all that arrive; report the counts."""
     options = peer.options
     outgoing = Direction(options.seed + peer.server)
-    checker = Checker(Direction(options.seed + (not peer.server)), options.streams)
+    checker = Checker(Direction(options.seed + (not peer.server)), options.streams, bool(options.lifetime))
+    reliable = sum(not (options.lifetime and expires(i)) for i in range(options.messages))
 
     def send_all() -> None:
         for i in range(options.messages):
@@ -120,7 +123,7 @@ def exchange(peer: Peer) -> dict:
             checker.check(info.sinfo_stream, info.sinfo_ssn, standard_socket.ntohl(info.sinfo_ppid), data)
 
     sender = gevent.spawn(send_all)
-    receive_until(options.messages if options.starts_shutdown else None)
+    receive_until(reliable if options.starts_shutdown else None)
     sender.join()
     if sender.exception is not None:
         peer.errors.append(f"send: {sender.exception}")
@@ -128,8 +131,8 @@ def exchange(peer: Peer) -> dict:
         peer.socket.shutdown(sctp.SHUT_WR)
         receive_until(None)
     ended = peer.notifications["SHUTDOWN_COMP" if options.starts_shutdown else "SHUTDOWN_EVENT"] == 1
-    ok = (peer.sent == checker.received == options.messages and checker.mismatches == 0 and ended
-          and not peer.failed)
+    ok = (peer.sent == options.messages and checker.received == reliable and checker.mismatches == 0
+          and ended and not peer.failed)
     return {"ok": ok, "sent": peer.sent, "received": checker.received, "bytes_sent": peer.bytes_sent,
             "bytes_received": checker.bytes_received, "mismatches": checker.mismatches,
             "first_mismatch": checker.first_mismatch}
@@ -158,6 +161,7 @@ def main() -> int:
     parser.add_argument("-S", dest="seed", type=int, default=1)
     parser.add_argument("-q", dest="rto", type=int, default=250, help="RTO.Min and RTO.Initial in ms")
     parser.add_argument("-T", dest="seconds", type=int, default=120, help="give up after")
+    parser.add_argument("-L", dest="lifetime", type=int, default=0, help="of every seventh message, in ms")
     parser.add_argument("-d", dest="starts_shutdown", action="store_true")
     options = parser.parse_args()
 

@@ -9,13 +9,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from our_messages import Direction
+from our_messages import Direction, expires
 from udp_relay import UdpRelay, free_udp_port
 
 MESSAGES = int(os.environ.get("PYSCTPSOCK_INTEROP_MESSAGES", "1000"))
 LOSS = 0.02
 SEED = int(os.environ.get("PYSCTPSOCK_INTEROP_SEED", "6951"))
 TIMEOUT = 60 + MESSAGES // 20
+DATA, FORWARD_TSN = 0, 192
 INIT, INIT_ACK, ABORT, SHUTDOWN_ACK, COOKIE_ECHO, COOKIE_ACK, SHUTDOWN_COMPLETE = 1, 2, 6, 8, 10, 11, 14
 
 pairs = pytest.mark.parametrize(("client_kind", "server_kind"), [
@@ -60,6 +61,40 @@ def test_messages_with_loss(start, client_kind: str, server_kind: str, starts_sh
     assert relay.first_chunk_types[ABORT] == 0, context
     for chunk in (INIT, INIT_ACK, COOKIE_ECHO, COOKIE_ACK, SHUTDOWN_ACK, SHUTDOWN_COMPLETE):
         assert relay.first_chunk_types[chunk] > 0, f"chunk type {chunk} not seen; {context}"
+
+
+class LoseWhatExpires:
+    """A relay's filter: packets with a fragment of a message that has a life time never arrive."""
+
+    def __init__(self) -> None:
+        self.forward_tsns = {"up": 0, "down": 0}
+
+    def __call__(self, direction: str, packet: bytes) -> "bytes | None":
+        position = 12
+        while position + 4 <= len(packet):
+            kind, length = packet[position], int.from_bytes(packet[position + 2:position + 4], "big")
+            if kind == FORWARD_TSN:
+                self.forward_tsns[direction] += 1
+            elif kind == DATA and expires(int.from_bytes(packet[position + 12:position + 16], "big")):
+                return None
+            position += max(4, length + 3 & ~3)
+        return packet
+
+
+@pairs
+def test_life_times(start, client_kind: str, server_kind: str) -> None:
+    """3758-3.6-04: messages expire on the way in both directions; ordered streams go on without them."""
+    server_udp = free_udp_port()
+    common = ("-n", 62, "-s", 5, "-S", SEED, "-T", 90, "-L", 300)
+    lose = LoseWhatExpires()
+    with UdpRelay(server_udp, seed=SEED, filter=lose) as relay, \
+            start(server_kind, "server", server_udp, relay.port, *common) as server:
+        server.wait_ready()
+        with start(client_kind, "client", free_udp_port(), relay.port, *common, "-d") as client:
+            results = [peer.result(90)[0] for peer in (client, server)]
+            assert [peer.finish() for peer in (client, server)] == [0, 0], f"{results} {client} {server}"
+    assert all(result["ok"] and result["received"] == 53 for result in results), results
+    assert min(lose.forward_tsns.values()) > 0, lose.forward_tsns
 
 
 @pairs

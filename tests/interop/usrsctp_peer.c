@@ -9,6 +9,8 @@
  *   -E port  local UDP port (9899)   -n n  messages each way (1000)  -q ms  RTO.Min and RTO.Initial (250)
  *   -U port  peer's UDP port (9899)  -S n  seed (1)                  -T s   give up after (120)
  *
+ *   -L ms    life time of every seventh message (3, 10, ...); then others only have to arrive
+ *
  * A server prints "ready" once it listens.  The result is one line of JSON; the exit status is 0 only if all
  * is as it must be.  Between the two the peer waits for the end of its standard input, so that its stack can
  * still answer what a lossy network makes the other side repeat (a lost SHUTDOWN COMPLETE, RFC 9260 section
@@ -44,7 +46,21 @@
 static struct {
 	unsigned port, local_udp, remote_udp, streams, messages, seed, rto, seconds;
 	int starts_shutdown;
-} opt = { 9260, 9899, 9899, 10, 1000, 1, 250, 120, 0 };
+	unsigned lifetime;
+} opt = { 9260, 9899, 9899, 10, 1000, 1, 250, 120, 0, 0 };
+
+static int expires(unsigned i)
+{
+	return opt.lifetime != 0 && i % 7 == 3;
+}
+
+static unsigned reliable_messages(void)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < opt.messages; i++)
+		count += !expires(i);
+	return count;
+}
 
 static struct {
 	unsigned long sent, received, bytes_sent, bytes_received, mismatches, send_errors;
@@ -156,8 +172,15 @@ static struct socket *associate(int server)
 
 static int send_on(struct socket *s, unsigned stream, uint32_t ppid, const void *bytes, size_t length)
 {
-	struct sctp_sndinfo info = { .snd_sid = stream, .snd_ppid = htonl(ppid) };
-	return usrsctp_sendv(s, bytes, length, NULL, 0, &info, sizeof(info), SCTP_SENDV_SNDINFO, 0)
+	struct sctp_sendv_spa info = { .sendv_flags = SCTP_SEND_SNDINFO_VALID,
+		.sendv_sndinfo = { .snd_sid = stream, .snd_ppid = htonl(ppid) } };
+
+	if (expires(ppid)) {
+		info.sendv_flags |= SCTP_SEND_PRINFO_VALID;
+		info.sendv_prinfo.pr_policy = SCTP_PR_SCTP_TTL;
+		info.sendv_prinfo.pr_value = opt.lifetime;
+	}
+	return usrsctp_sendv(s, bytes, length, NULL, 0, &info, sizeof(info), SCTP_SENDV_SPA, 0)
 		== (ssize_t)length;
 }
 
@@ -236,11 +259,14 @@ static void check(const uint8_t *bytes, size_t length, const struct sctp_rcvinfo
 	if (stream >= opt.streams)
 		why = "no such stream";
 	else {
-		unsigned number = next[stream]++;
+		unsigned number = next[stream];
+		while (expires(number * opt.streams + stream) && number * opt.streams + stream < ntohl(info->rcv_ppid))
+			number++;	/* it was skipped */
+		next[stream] = number + 1;
 		m = message_of(&incoming, stream, number);
 		if (ntohl(info->rcv_ppid) != number * opt.streams + stream)
 			why = "payload protocol identifier";
-		else if (info->rcv_ssn != (number & 0xffff))
+		else if (!opt.lifetime && info->rcv_ssn != (number & 0xffff))
 			why = "stream sequence number";
 		else if (length != m.length)
 			why = "length";
@@ -267,7 +293,7 @@ static int exchange(int server)
 	s = associate(server);
 	if (pthread_create(&sender, NULL, send_all, s) != 0)
 		die("pthread_create");
-	while (!(opt.starts_shutdown && seen.received == opt.messages) && (n = receive(s, buffer, &info)) > 0)
+	while (!(opt.starts_shutdown && seen.received == reliable_messages()) && (n = receive(s, buffer, &info)) > 0)
 		check(buffer, n, &info, next);
 	pthread_join(sender, NULL);
 	if (opt.starts_shutdown) {
@@ -276,8 +302,8 @@ static int exchange(int server)
 			check(buffer, n, &info, next);
 	}
 	free(next);
-	return seen.sent == opt.messages && seen.received == opt.messages && seen.mismatches == 0 &&
-	       seen.comm_lost == 0 && seen.send_failed == 0 &&
+	return seen.sent == opt.messages && seen.received == reliable_messages() && seen.mismatches == 0 &&
+	       seen.comm_lost == 0 && (opt.lifetime || seen.send_failed == 0) &&
 	       (opt.starts_shutdown ? seen.shutdown_comp == 1 : seen.shutdown_event == 1);
 }
 
@@ -335,7 +361,7 @@ int main(int argc, char **argv)
 	char byte;
 
 	optind = 2;
-	while ((c = getopt(argc, argv, "p:E:U:s:n:S:q:T:d")) != -1) {
+	while ((c = getopt(argc, argv, "p:E:U:s:n:S:q:T:L:d")) != -1) {
 		unsigned value = optarg ? strtoul(optarg, NULL, 10) : 0;
 		switch (c) {
 		case 'p': opt.port = value; break;
@@ -346,6 +372,7 @@ int main(int argc, char **argv)
 		case 'S': opt.seed = value; break;
 		case 'q': opt.rto = value; break;
 		case 'T': opt.seconds = value; break;
+		case 'L': opt.lifetime = value; break;
 		case 'd': opt.starts_shutdown = 1; break;
 		default: return 2;
 		}
