@@ -11,6 +11,7 @@ import warnings
 import gevent
 import pytest
 from errnos import raises
+from waiting import ended, has_message, until
 
 from pysctpsock import socket
 from pysctpsock.socket import (
@@ -27,6 +28,7 @@ from pysctpsock.socket import (
     SOL_SOCKET,
     sctp_initmsg,
 )
+from pysctpsock.stack import stack
 
 # ------------------------------------------------------------------ socket()
 
@@ -165,14 +167,8 @@ def test_port_is_held_by_what_lingers(ipv4):
     while client.recv(10000):
         pass
     client.close()
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            again.bind(name)
-            break
-        except OSError:
-            gevent.sleep(0.01)
-    assert again.getsockname() == name
+    until(lambda: not stack().endpoint.holds_port(name[1]))
+    again.bind(name)
 
 
 def test_listen_unbound(ipv4):
@@ -273,8 +269,9 @@ def test_accept_what_has_ended(ipv4):
     listener = ipv4.listener()
     client = ipv4.connect(listener)
     client.sendall(b"last words")
+    association = client.association
     client.close()
-    gevent.sleep(0.1)
+    until(lambda: association.ended)
     server = ipv4.accept(listener)
     assert server.recv(99) == b"last words"
     assert server.recv(99) == b""
@@ -387,7 +384,7 @@ def test_refused_nonblocking_connect(ipv4):
     ipv4.listener()
     sock = ipv4.new(timeout=0)
     assert sock.connect_ex(("127.0.0.1", 1)) == errno.EINPROGRESS
-    gevent.sleep(0.1)
+    until(lambda: ended(sock))
     assert sock.getsockopt(SOL_SOCKET, SO_ERROR) == errno.ECONNREFUSED
     assert sock.getsockopt(SOL_SOCKET, SO_ERROR) == 0
 
@@ -458,7 +455,7 @@ def test_graceful_close(sockets):
     client, server = sockets.pair()
     client.close()
     assert server.recv(9) == b""
-    gevent.sleep(0.05)
+    until(lambda: ended(server))
     assert server.recv(9) == b""
     with raises(errno.EPIPE):
         server.send(b"x")
@@ -468,7 +465,7 @@ def test_own_shutdown(ipv4):
     """Cases 81, 82 and 94: the peer reads 0; we read what was pending, then ENOTCONN."""
     client, server = ipv4.pair()
     server.send(b"pending")
-    gevent.sleep(0.05)
+    until(lambda: has_message(client))
     client.shutdown(SHUT_WR)
     assert server.recv(9) == b""
     assert client.recv(9) == b"pending"
@@ -500,8 +497,9 @@ def test_send_after_read_shutdown(ipv4):
     """Case 67: SHUT_RD does not touch sending; what comes in is dropped."""
     client, server = ipv4.pair()
     client.shutdown(SHUT_RD)
+    received = client.association.snapshot()["data_chunks_in"]
     server.send(b"dropped")
-    gevent.sleep(0.05)
+    until(lambda: client.association.snapshot()["data_chunks_in"] > received)
     assert client.recv(9) == b""
     assert client.send(b"goes") == 4
     assert server.recv(9) == b"goes"
@@ -529,10 +527,10 @@ def test_abort_by_linger(ipv4):
 def test_queued_data_comes_before_the_error(ipv4):
     client, server = ipv4.pair()
     client.send(b"first")
-    gevent.sleep(0.05)
+    until(lambda: has_message(server))
     client.setsockopt(SOL_SOCKET, SO_LINGER, memoryview(bytearray([1, 0, 0, 0, 0, 0, 0, 0])))
     client.close()
-    gevent.sleep(0.05)
+    until(lambda: ended(server))
     assert server.recv(9) == b"first"
     with raises(errno.ECONNRESET):
         server.recv(9)
@@ -543,7 +541,7 @@ def test_send_gets_the_error_too(ipv4):
     client, server = ipv4.pair()
     client.setsockopt(SOL_SOCKET, SO_LINGER, memoryview(bytearray([1, 0, 0, 0, 0, 0, 0, 0])))
     client.close()
-    gevent.sleep(0.05)
+    until(lambda: ended(server))
     with raises(errno.ECONNRESET):
         server.send(b"x")
     with raises(errno.EPIPE):
@@ -554,7 +552,7 @@ def test_close_with_unread_data_aborts(ipv4):
     """Case 99."""
     client, server = ipv4.pair()
     client.send(b"never read")
-    gevent.sleep(0.05)
+    until(lambda: has_message(server))
     server.close()
     with raises(errno.ECONNRESET):
         client.recv(9)
@@ -586,7 +584,7 @@ def test_close_twice_and_use_after(ipv4):
 def test_close_wakes_who_waits(ipv4):
     client, _ = ipv4.pair()
     reader = gevent.spawn(client.recv, 9)
-    gevent.sleep(0.02)
+    until(lambda: len(client._readers))
     client.close()
     with raises(errno.EBADF):
         reader.get()
