@@ -536,6 +536,13 @@ cdef class ScpConnection:
             self.fail(ScpReason.CLOSED_HERE)
 
     @property
+    def eventful(self) -> bool:
+        """Whether the one who drives it has more to do than to move bytes."""
+        return (len(self.ready) > 0 or len(self.arrived) > 0 or self.reason != ScpReason.NO_REASON
+                or self.closing or self.input_ended or self.unread.stopped()
+                or self.unread.stall_deadline != INT64_MAX or len(self.output.resets) > 0)
+
+    @property
     def idle(self) -> bool:
         """Whether no session is open and nothing waits to be sent."""
         return not self.sessions and self.output.is_empty()

@@ -5,10 +5,10 @@ descriptor is ready.  Watchers do not keep the loop alive; a greenlet that waits
 """
 from __future__ import annotations
 
+import _socket
 import contextlib
 import errno
 import os
-import socket as _socket
 import ssl
 import weakref
 from time import monotonic, monotonic_ns
@@ -42,7 +42,11 @@ class Transport:
     """
 
     def __init__(self, sock: Any, core: ScpConnection) -> None:
+        self._tls = isinstance(sock, ssl.SSLSocket)
+        if not self._tls:  # the system's own class: nobody else waits for it
+            sock = _socket.socket(sock.family, sock.type, sock.proto, sock.detach())
         self.sock, self.core = sock, core
+        self.held = False  # the core wants nothing read, or has a deadline
         self.hub = get_hub()
         self.loop = self.hub.loop
         self.failure: OSError | None = None
@@ -50,7 +54,6 @@ class Transport:
         self.changed = WaitList(self)
         self.closed = False
         self._pid = os.getpid()
-        self._tls = isinstance(sock, ssl.SSLSocket)
         self._crossed = 0  # READ: reading needs room (TLS), WRITE: writing needs bytes
         self._scheduled = False
         self._sleepers = 0
@@ -89,7 +92,8 @@ class Transport:
             return
         if not (self._writer.active or self._crossed & WRITE):
             self._send()
-        self._after()
+        if self.held or self.core.eventful:
+            self._after()
 
     def turn_soon(self) -> None:
         """Read and send at the end of this turn of the loop: what is queued until then goes together."""
@@ -169,6 +173,7 @@ class Transport:
         if over:
             self.close()
             return
+        self.held = core.stopped or core.next_deadline() is not None
         if core.stopped or core.input_ended:
             self._reader.stop()
         elif not self._reader.active:
@@ -184,7 +189,7 @@ class Transport:
 
     def settle(self) -> None:
         """Readers have taken something, or have begun to wait: may reading go on, is there a deadline?"""
-        if not self.closed and (not self._reader.active or self.core.next_deadline() != self._timer_at):
+        if not self.closed and (self.held or self.core.eventful):
             self._after()
 
     def _set_timer(self, deadline: int | None) -> None:

@@ -21,6 +21,7 @@ from .hub import WaitList, now
 if TYPE_CHECKING:
     from .connection import Connection
 
+MSG_EOR, MSG_DONTWAIT = int(MSG_EOR), int(MSG_DONTWAIT)  # plain numbers: enumerations are slow
 MSG_MORE = getattr(_socket, "MSG_MORE", 0)
 SEND_FLAGS = MSG_EOR | MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE
 RECV_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL
@@ -213,6 +214,12 @@ class Session:
         """At most `bufsize` bytes; b"" at the end.  Message ends are not seen."""
         if bufsize <= 0:
             return self._nothing(bufsize)
+        if not (flags or self._closed or self._waiters.descriptor):  # the short way
+            data = self._core.read(self._session, bufsize)
+            if data is not None:
+                if self._transport.held:
+                    self._transport.settle()
+                return data
         return self._receive(flags, self._core.read, bufsize) or b""
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -262,7 +269,7 @@ class Session:
         `whole`: not all is an error.
         """
         self._check_open()
-        if flags & ~SEND_FLAGS:
+        if flags and flags & ~SEND_FLAGS:
             raise error(errno.EOPNOTSUPP, f"flags {flags:#x}")
         core, session, transport = self._core, self._session, self._transport
         total = len(data) if isinstance(data, bytes) else memoryview(data).nbytes

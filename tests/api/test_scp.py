@@ -551,7 +551,7 @@ def test_keepalive():
     """SCP-75: TCP's, as an option."""
     ours, theirs = socket.socketpair()
     with scp.Connection(ours, True, keepalive=True) as connection, theirs:
-        assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert connection._transport.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert connection.family == socket.AF_UNIX
 
 
