@@ -49,11 +49,13 @@ cdef class ScpConnection:
     cdef uint8_t segment_flags
     cdef bint segment_empty
     cdef ScpSession current                  # who gets its data, None: nobody
+    cdef ScpSession growing                  # whose last piece has room for more of the same read
 
     # arriving
     cdef int take_in(self, const uint8_t *position, size_t left, int64_t now) except -1
     cdef int begin_segment(self, int64_t now) except -1
-    cdef int take_data(self, const uint8_t *data, uint32_t length, int64_t now) except -1
+    cdef int take_data(self, const uint8_t *data, uint32_t length, size_t more, int64_t now) except -1
+    cdef int trim_growing(self) except -1
     cdef int end_segment(self, int64_t now) except -1
     cdef ScpSession syn_arrived(self, ScpSession session, uint32_t session_id)
     cdef int rst_arrived(self, ScpSession session, uint32_t session_id, int64_t now) except -1

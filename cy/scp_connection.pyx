@@ -7,7 +7,6 @@ from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX
 from libc.string cimport memcpy
 
-from .scp_pieces cimport Piece
 from .scp_wire cimport FIRST_SESSION_ID, SCP_FIN, SCP_FLAGS, SCP_PUSH, SCP_RST, SCP_SYN, session_id_of
 from .scp_wire import ScpReason as Reasons
 from .wire cimport get32
@@ -87,14 +86,14 @@ cdef class ScpConnection:
             if part:
                 self.segment_left -= part
                 if self.current is not None:
-                    self.take_data(position, part, now)
+                    self.take_data(position, part, left - part, now)
                 position += part
                 left -= part
             if self.segment_left == 0 and not self.reason:
                 self.in_segment = False
                 self.end_segment(now)
                 self.current = None
-        return 0
+        return self.trim_growing()
 
     cdef int begin_segment(self, int64_t now) except -1:
         """A header is whole: who gets what follows?  RST first and alone, then SYN, data, PUSH, FIN."""
@@ -202,8 +201,8 @@ cdef class ScpConnection:
             self.answer_reset(session_id)
         return 0
 
-    cdef int take_data(self, const uint8_t *data, uint32_t length, int64_t now) except -1:
-        """Bytes of the current segment; segment_left is what follows them."""
+    cdef int take_data(self, const uint8_t *data, uint32_t length, size_t more, int64_t now) except -1:
+        """Bytes of the current segment; segment_left is what follows them, `more` is here already."""
         cdef ScpSession session = self.current
         cdef bint ends_message = self.segment_left == 0 and self.segment_flags & SCP_PUSH
         if not session.open:
@@ -211,25 +210,28 @@ cdef class ScpConnection:
             return 0
         session.bytes_in += length
         if not session.discards:
-            self.unread.push(session, PyBytes_FromStringAndSize(<const char *>data, length),
-                             ends_message, now)
+            if session is not self.growing:
+                self.trim_growing()
+                self.growing = session
+            self.unread.append(session, data, length, more, ends_message, now)
             return self.wake(session)
         session.discarded += length
         if session.discarded > self.options.session_high_water:
             self.send_reset(session, ScpReason.CLOSED_UNREAD)
         return 0
 
+    cdef int trim_growing(self) except -1:
+        """No more bytes join those that the last session has got."""
+        cdef ScpSession session = self.growing
+        self.growing = None
+        return 0 if session is None else session.incoming.trim()
+
     cdef int end_segment(self, int64_t now) except -1:
         cdef ScpSession session = self.current
-        cdef Piece *last
         if session is None or not session.open:
             return 0
         if self.segment_flags & SCP_PUSH and self.segment_empty and not session.discards:   # SCP-31
-            last = session.incoming.last()
-            if last != NULL and not last.ends_message:
-                last.ends_message = True
-            else:
-                self.unread.push(session, b"", True, now)
+            self.unread.end_message(session, now)
             self.wake(session)
         if self.segment_flags & SCP_FIN:                                         # SCP-41
             session.fin_received = True

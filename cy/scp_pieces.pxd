@@ -14,6 +14,7 @@ cdef struct Piece:
     PyObject *data                   # strong: bytes
     const uint8_t *start             # the first byte that nobody has taken
     uint32_t left                    # bytes from there on
+    uint32_t spare                   # room behind them, until trim()
     bint whole                       # the piece is all of `data`: it can be handed on as it is
     bint ends_message                # after its last byte
 
@@ -26,6 +27,9 @@ cdef class PieceQueue:
     cdef readonly uint64_t charged   # bytes and overhead
 
     cdef int push(self, bytes data, size_t offset, uint32_t length, bint ends_message) except -1
+    # Copy bytes in; `more` that may follow before trim() can join them in one object.
+    cdef int append(self, const uint8_t *source, uint32_t length, size_t more, bint ends_message) except -1
+    cdef int trim(self) except -1                            # give back the room behind the last piece
     cdef Piece *first(self) noexcept nogil                   # or NULL
     cdef Piece *last(self) noexcept nogil                    # or NULL
     cdef void consume(self, uint32_t taken) noexcept         # of the first; with all of it the piece goes

@@ -1,13 +1,17 @@
 """A queue of pieces of a byte stream with message ends (see scp_pieces.pxd)."""
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
+
+cdef extern from "Python.h":
+    int _PyBytes_Resize(PyObject **data, Py_ssize_t size) except -1  # on failure *data is NULL
 
 cdef enum:
     FIRST_CAPACITY = 4
     HANDED_ON = 4096                 # a whole piece this long is handed on as it is, short ones are joined
+    LONGEST_JOINED = 65536           # by append()
 
 
 @cython.final
@@ -26,11 +30,48 @@ cdef class PieceQueue:
         piece.data = <PyObject *>data
         piece.start = <const uint8_t *>PyBytes_AS_STRING(data) + offset
         piece.left = length
+        piece.spare = 0
         piece.whole = length == <size_t>PyBytes_GET_SIZE(data)
         piece.ends_message = ends_message
         self.count += 1
         self.size += length
         self.charged += length + PIECE_OVERHEAD
+        return 0
+
+    cdef int append(self, const uint8_t *source, uint32_t length, size_t more, bint ends_message) except -1:
+        cdef Piece *piece = self.last()
+        cdef size_t part, room
+        cdef bytes data
+        if piece != NULL and piece.spare:
+            part = min(length, piece.spare)
+            memcpy(<uint8_t *>piece.start + piece.left, source, part)
+            piece.left += part
+            piece.spare -= part
+            self.size += part
+            self.charged += part
+            source += part
+            length -= part
+            if length == 0:
+                piece.ends_message = ends_message
+                return self.trim() if ends_message else 0
+        room = length
+        if length >= HANDED_ON and not ends_message:
+            room = max(length, min(length + more, LONGEST_JOINED))
+        data = PyBytes_FromStringAndSize(NULL, room)
+        memcpy(PyBytes_AS_STRING(data), source, length)
+        self.push(data, 0, length, ends_message)
+        piece = self.last()
+        piece.spare = room - length
+        piece.whole = True
+        return 0
+
+    cdef int trim(self) except -1:
+        cdef Piece *piece = self.last()
+        if piece == NULL or piece.spare == 0:
+            return 0
+        piece.spare = 0
+        _PyBytes_Resize(&piece.data, piece.left)     # nobody else has seen the object yet
+        piece.start = <const uint8_t *>PyBytes_AS_STRING(<object>piece.data)
         return 0
 
     cdef Piece *first(self) noexcept nogil:
@@ -108,7 +149,7 @@ cdef class PieceQueue:
         self.capacity = self.head = self.count = 0
         self.size = self.charged = 0
         for index in range(count):
-            Py_DECREF(<object>ring[(head + index) & mask].data)
+            Py_XDECREF(ring[(head + index) & mask].data)
         free(ring)
 
     cdef int grow(self) except -1:
@@ -129,6 +170,12 @@ cdef class PieceQueue:
 
     def put(self, bytes data not None, size_t offset=0, bint ends_message=False) -> None:
         self.push(data, offset, len(data) - offset, ends_message)
+
+    def put_copy(self, bytes data not None, size_t more=0, bint ends_message=False) -> None:
+        self.append(<const uint8_t *>PyBytes_AS_STRING(data), len(data), more, ends_message)
+
+    def close_gap(self) -> None:
+        self.trim()
 
     def get(self, uint64_t limit, bint across_messages=True) -> tuple | None:
         """(bytes, whether they end a message), or None from an empty queue."""

@@ -4,7 +4,7 @@ Unread data is counted for each session and for all together, with an overhead f
 nothing more is read from TCP until the readers have taken half.  Readers of other sessions may starve
 meanwhile; if they have for `stall_timeout`, the session with the most unread data has to go.
 """
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from .scp_options cimport ScpOptions
 from .scp_session cimport ScpSession
@@ -19,7 +19,9 @@ cdef class ScpUnread:
     cdef readonly uint32_t readers           # sessions with a reader that waits
     cdef int64_t stall_deadline              # INT64_MAX: none
 
-    cdef int push(self, ScpSession session, bytes data, bint ends_message, int64_t now) except -1
+    cdef int append(self, ScpSession session, const uint8_t *data, uint32_t length, size_t more,
+                    bint ends_message, int64_t now) except -1        # see PieceQueue.append()
+    cdef int end_message(self, ScpSession session, int64_t now) except -1    # behind what has come, SCP-31
     cdef bytes take(self, ScpSession session, uint64_t limit, bint across_messages, bint *ended)
     cdef int discard(self, ScpSession session) except -1
     cdef bint stopped(self) noexcept nogil

@@ -1,6 +1,8 @@
 """Flow control of one end of an SCP connection (see scp_unread.pxd)."""
 from libc.stdint cimport INT64_MAX
 
+from .scp_pieces cimport Piece
+
 
 cdef class ScpUnread:
     """What has arrived and was not read, over all sessions of a connection."""
@@ -10,9 +12,22 @@ cdef class ScpUnread:
         self.holders = set()
         self.stall_deadline = INT64_MAX
 
-    cdef int push(self, ScpSession session, bytes data, bint ends_message, int64_t now) except -1:
+    cdef int append(self, ScpSession session, const uint8_t *data, uint32_t length, size_t more,
+                    bint ends_message, int64_t now) except -1:
         cdef uint64_t before = session.incoming.charged
-        session.incoming.push(data, 0, len(data), ends_message)
+        session.incoming.append(data, length, more, ends_message)
+        self.stop_waiting(session)
+        self.settle(session, before)
+        self.watch(now)
+        return 0
+
+    cdef int end_message(self, ScpSession session, int64_t now) except -1:
+        cdef Piece *last = session.incoming.last()
+        cdef uint64_t before = session.incoming.charged
+        if last != NULL and not last.ends_message:
+            last.ends_message = True
+            return session.incoming.trim()
+        session.incoming.push(b"", 0, 0, True)
         self.stop_waiting(session)
         self.settle(session, before)
         self.watch(now)

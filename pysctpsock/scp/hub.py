@@ -21,9 +21,9 @@ from .._cy.scp_connection import ScpConnection
 from ..errors import error
 
 READ, WRITE = 1, 2  # gevent's loop.io events
-BUFFER = 1 << 18
+BUFFER = 1 << 17
 ROUNDS = 4  # buffers read in one go; then others have their turn
-UNSENT = 1 << 17  # bytes that the kernel may hold unsent: what is queued later waits behind them
+UNSENT = 524288
 
 _buffers: weakref.WeakKeyDictionary[Any, bytearray] = weakref.WeakKeyDictionary()  # one a hub
 _transports: weakref.WeakSet[Transport] = weakref.WeakSet()

@@ -46,6 +46,28 @@ def test_bytes_across_messages():
     assert queue.get(10) == (b"abcd", True)
 
 
+def test_what_arrives_together_is_joined():
+    """One object for what is here already, up to 64 KB; trimmed to what came."""
+    queue = PieceQueue()
+    queue.put_copy(bytes(16384), more=100_000)
+    queue.put_copy(b"x" * 40000, more=60_000)
+    queue.put_copy(b"y" * 10000, more=50_000)
+    assert (queue.count, queue.size, queue.charged) == (2, 66384, 66384 + 2 * OVERHEAD)
+    queue.close_gap()
+    assert queue.get(1 << 20) == (bytes(16384) + b"x" * 40000 + b"y" * 9152, False)
+    assert queue.get(1 << 20) == (b"y" * 848, False)
+    for ends in (False, True):
+        queue.put_copy(bytes(5000), more=10_000)
+        queue.put_copy(b"end", more=10_000, ends_message=ends)
+        queue.close_gap()
+        assert queue.get(1 << 20) == (bytes(5000) + b"end", ends)
+    queue.put_copy(bytes(5000), more=10_000, ends_message=True)
+    queue.put_copy(bytes(10), more=10_000)
+    assert queue.count == 2
+    queue.close_gap()
+    assert (queue.get(5000), queue.get(99)) == ((bytes(5000), True), (bytes(10), False))
+
+
 def test_a_part_of_an_object():
     queue, data = PieceQueue(), b"0123456789"
     queue.put(data, 4)
