@@ -51,6 +51,8 @@ cdef class ScpConnection:
     cdef ScpSession current                  # who gets its data, None: nobody
     cdef ScpSession growing                  # whose last piece has room for more of the same read
 
+    cdef bint prepare(self) except -1        # sending: the batch in `output`
+
     # arriving
     cdef int take_in(self, const uint8_t *position, size_t left, int64_t now) except -1
     cdef int begin_segment(self, int64_t now) except -1

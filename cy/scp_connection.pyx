@@ -325,9 +325,13 @@ cdef class ScpConnection:
 
     def pending(self) -> memoryview | None:
         """The bytes to be sent next, None: nothing.  The view must not be kept."""
+        return self.output.view() if self.prepare() else None
+
+    cdef bint prepare(self) except -1:
+        """Whether a batch is ready, or could be made so."""
         cdef ScpSession session
         if self.reason:
-            return None
+            return False
         if self.output.start == self.output.end:
             self.output.fill()
             for session in self.output.touched:
@@ -336,9 +340,7 @@ cdef class ScpConnection:
                 else:
                     self.wake(session)
             self.output.touched.clear()
-            if self.output.end == 0:
-                return None
-        return memoryview(self.output.batch)[self.output.start:self.output.end]
+        return self.output.end > 0
 
     def sent(self, uint32_t count) -> None:
         """TCP has taken this many bytes of pending()."""

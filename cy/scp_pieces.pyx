@@ -1,7 +1,7 @@
 """A queue of pieces of a byte stream with message ends (see scp_pieces.pxd)."""
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
@@ -70,7 +70,13 @@ cdef class PieceQueue:
         if piece == NULL or piece.spare == 0:
             return 0
         piece.spare = 0
-        _PyBytes_Resize(&piece.data, piece.left)     # nobody else has seen the object yet
+        try:
+            _PyBytes_Resize(&piece.data, piece.left)     # nobody else has seen the object yet
+        except MemoryError:                              # the object is gone
+            self.count -= 1
+            self.size -= piece.left
+            self.charged -= piece.left + PIECE_OVERHEAD
+            raise
         piece.start = <const uint8_t *>PyBytes_AS_STRING(<object>piece.data)
         return 0
 
@@ -149,7 +155,7 @@ cdef class PieceQueue:
         self.capacity = self.head = self.count = 0
         self.size = self.charged = 0
         for index in range(count):
-            Py_XDECREF(ring[(head + index) & mask].data)
+            Py_DECREF(<object>ring[(head + index) & mask].data)
         free(ring)
 
     cdef int grow(self) except -1:

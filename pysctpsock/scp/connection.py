@@ -19,6 +19,7 @@ from .errors import reason_error
 from .hub import Transport, dial, listening_socket
 from .session import Session
 
+UNSENT = 1 << 18
 CLOSE_TIMEOUT = 10.0  # seconds that close() waits for open sessions
 
 
@@ -26,14 +27,15 @@ class Connection:
     """Connection(sock, client): one end of an SCP connection over a connected stream socket, which it owns.
 
     `client`: this side opened the socket's connection; the other side must say the opposite.  `accepting`:
-    whether the peer may open sessions; by default it may at the server.  `keepalive`: TCP's.  The other
-    options are limits, see docs/scp.md.
+    whether the peer may open sessions; by default it may at the server.  `keepalive`: TCP's.
+    `unsent`: bytes that TCP may hold before they go (TCP_NOTSENT_LOWAT); what is written later waits behind
+    them.  The other options are limits, see docs/scp.md.
     """
 
     _closed = True  # until made
 
     def __init__(self, sock: Any, client: bool, *, accepting: bool | None = None, keepalive: bool = False,
-                 **options: Any) -> None:
+                 unsent: int = UNSENT, **options: Any) -> None:
         self._core = ScpConnection(client, ScpOptions(**options))
         if accepting is not None:
             self._core.accepting = accepting
@@ -42,7 +44,7 @@ class Connection:
         self.family: int = sock.family
         self._names = sock.getsockname(), sock.getpeername()
         self._timeout = _socket.getdefaulttimeout()
-        self._transport = Transport(sock, self._core)
+        self._transport = Transport(sock, self._core, unsent)
         self._closed = False
 
     # ------------------------------------------------------------------ sessions

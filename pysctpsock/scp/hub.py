@@ -18,12 +18,12 @@ from gevent import get_hub, socket
 from gevent.hub import Waiter
 
 from .._cy.scp_connection import ScpConnection
+from .._cy.scp_io import send_pending
 from ..errors import error
 
 READ, WRITE = 1, 2  # gevent's loop.io events
 BUFFER = 1 << 17
 ROUNDS = 4  # buffers read in one go; then others have their turn
-UNSENT = 524288
 
 _buffers: weakref.WeakKeyDictionary[Any, bytearray] = weakref.WeakKeyDictionary()  # one a hub
 _transports: weakref.WeakSet[Transport] = weakref.WeakSet()
@@ -41,11 +41,13 @@ class Transport:
     of sessions.
     """
 
-    def __init__(self, sock: Any, core: ScpConnection) -> None:
+    def __init__(self, sock: Any, core: ScpConnection, unsent: int) -> None:
         self._tls = isinstance(sock, ssl.SSLSocket)
         if not self._tls:  # the system's own class: nobody else waits for it
             sock = _socket.socket(sock.family, sock.type, sock.proto, sock.detach())
         self.sock, self.core = sock, core
+        self._fd = sock.fileno()
+        self._write = self._write_tls if self._tls else self._write_plain
         self.held = False  # the core wants nothing read, or has a deadline
         self.hub = get_hub()
         self.loop = self.hub.loop
@@ -62,9 +64,9 @@ class Transport:
         self._timer_at: int | None = None
         self._buffer = _buffers.setdefault(self.hub, bytearray(BUFFER))
         sock.setblocking(False)
-        prepare(sock)
-        self._reader = self.loop.io(sock.fileno(), READ, ref=False)
-        self._writer = self.loop.io(sock.fileno(), WRITE, ref=False)
+        prepare(sock, unsent)
+        self._reader = self.loop.io(self._fd, READ, ref=False)
+        self._writer = self.loop.io(self._fd, WRITE, ref=False)
         self._reader.start(self.on_readable)
         _transports.add(self)
         if self._tls:
@@ -137,23 +139,28 @@ class Transport:
         self.turn_soon()
 
     def _send(self) -> None:
-        core = self.core
-        while (view := core.pending()) is not None:
-            try:
-                count = self.sock.send(view)
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                self._writer.start(self._on_writable)
-                return
-            except ssl.SSLWantReadError:
-                self._crossed |= WRITE
-                return
-            except OSError as failure:
-                self._read()  # what the peer said before
-                self._fail(failure)
-                return
-            finally:
-                view.release()
-            core.sent(count)
+        try:
+            while self._write():
+                pass
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            self._writer.start(self._on_writable)
+        except ssl.SSLWantReadError:
+            self._crossed |= WRITE
+        except OSError as failure:
+            self._read()  # what the peer said before
+            self._fail(failure)
+
+    def _write_plain(self) -> int:
+        return send_pending(self.core, self._fd)
+
+    def _write_tls(self) -> int:
+        view = self.core.pending()
+        if view is None:
+            return 0
+        with view:
+            count = self.sock.send(view)
+        self.core.sent(count)
+        return count
 
     def _fail(self, failure: OSError) -> None:
         self.failure = self.failure or failure
@@ -292,13 +299,13 @@ def _nothing() -> None:
     """The callback of a watcher that never fires."""
 
 
-def prepare(sock: Any) -> None:
-    """What SCP wants of a TCP socket: no waiting for more bytes, and little that is unsent in the kernel."""
+def prepare(sock: Any, unsent: int) -> None:
+    """What SCP wants of a TCP socket: no waiting for more bytes, and few that are unsent in the kernel."""
     if sock.family not in (_socket.AF_INET, _socket.AF_INET6):
         return
     sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
     if hasattr(_socket, "TCP_NOTSENT_LOWAT"):
-        sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NOTSENT_LOWAT, UNSENT)
+        sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NOTSENT_LOWAT, unsent)
 
 
 def dial(address: Any, timeout: float | None) -> Any:

@@ -5,6 +5,7 @@ import gc
 import http.client
 import http.server
 import os
+import random
 import re
 import select
 import socket
@@ -491,6 +492,42 @@ def test_a_reader_that_never_reads_has_to_go():
 
 
 # ------------------------------------------------------------------ the connection
+
+def test_a_thousand_sessions(pair):
+    """SCP-30, SCP-71: at the same time, to 1 MB each, some of them reset; what should arrive does."""
+    client, server = pair
+    seed = random.randrange(1 << 32)
+    print("seed", seed)
+    draw = random.Random(seed)
+    client.settimeout(20)
+
+    def echo(session):
+        with contextlib.closing(session), contextlib.suppress(ConnectionError):
+            session.settimeout(20)
+            while message := session.recv_message():
+                session.send_message(message[::-1])
+
+    def ask(size, reset):
+        message = draw.randbytes(min(size, 1000)) * (size // 1000 + 1)
+        with client.open() as session:
+            session.settimeout(20)
+            session.send_message(message)
+            if reset:
+                session.reset()
+                return
+            assert session.recv_message() == message[::-1], seed
+            assert not session.shutdown(socket.SHUT_WR)
+            assert session.recv_message() is None
+
+    serving = gevent.spawn(lambda: [gevent.spawn(echo, session) for session in server])
+    sizes = [int(1_000_000 ** draw.random()) for _ in range(1000)]
+    asking = [gevent.spawn(ask, size, draw.random() < 0.1) for size in sizes]
+    for each in asking:
+        each.get()
+    client.close()
+    for each in serving.get():
+        each.get()
+
 
 def test_orderly_close(pair):
     """SCP-74: new sessions are refused, open ones go on to their end; then both sides see a clean end."""

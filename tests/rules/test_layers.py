@@ -24,7 +24,7 @@ LAYERS = {
     # another protocol beside SCTP, over TCP
     "scp_wire": LEAVES, "scp_options": LEAVES, "scp_ids": MECHANISMS, "scp_pieces": MECHANISMS,
     "scp_session": HANDLERS, "scp_output": HANDLERS + 0.1, "scp_unread": HANDLERS + 0.1,
-    "scp_connection": FACES,
+    "scp_connection": FACES, "scp_io": CARRIERS,
     # these may be absent yet
     "carrier": CARRIERS, "udp": CARRIERS + 0.1, "scripted": CARRIERS + 0.1, "engine": CARRIERS + 0.1,
     "audit": CARRIERS,

@@ -1,0 +1,3 @@
+from .scp_connection import ScpConnection
+
+def send_pending(connection: ScpConnection, fd: int) -> int: ...

@@ -1,0 +1,52 @@
+"""Sending for SCP without a copy: the batch of a connection goes to its descriptor in one system call.
+
+Full segments leave from where the program has put them.  (TLS takes ScpConnection.pending() instead.)
+"""
+from cpython.exc cimport PyErr_SetFromErrno
+from libc.stdint cimport uint32_t
+from libc.string cimport memset
+
+from .scp_connection cimport ScpConnection
+from .scp_output cimport MOST_RUNS, ScpOutput
+
+cdef extern from "<sys/uio.h>":
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+
+cdef extern from "<sys/socket.h>":
+    struct msghdr:
+        iovec *msg_iov
+        size_t msg_iovlen
+    ssize_t sendmsg(int fd, const msghdr *message, int flags) nogil
+
+
+def send_pending(ScpConnection connection not None, int fd) -> int:
+    """Send what is ready to a descriptor that does not wait; how many bytes it took, 0: there is nothing.
+
+    OSError: what sendmsg(2) says, BlockingIOError if there is no room.
+    """
+    cdef ScpOutput output = connection.output
+    cdef iovec[MOST_RUNS] vectors
+    cdef msghdr message
+    cdef uint32_t index, count = 0
+    cdef size_t skipped
+    cdef ssize_t taken
+    if not connection.prepare():
+        return 0
+    skipped = output.start
+    for index in range(output.run_count):
+        if skipped >= output.runs[index].length:
+            skipped -= output.runs[index].length
+            continue
+        vectors[count].iov_base = <void *>(output.runs[index].start + skipped)
+        vectors[count].iov_len = output.runs[index].length - skipped
+        skipped = 0
+        count += 1
+    memset(&message, 0, sizeof(message))
+    message.msg_iov, message.msg_iovlen = vectors, count
+    taken = sendmsg(fd, &message, 0)
+    if taken < 0:
+        PyErr_SetFromErrno(OSError)
+    connection.sent(taken)
+    return taken
