@@ -5,7 +5,7 @@ import pytest
 
 import pysctpsock
 from pysctpsock.cli import free_udp_port
-from pysctpsock.stack import configuration, stack
+from pysctpsock.stack import Configuration, configuration, stack
 
 PROGRAM = """
 import sys
@@ -119,3 +119,9 @@ def test_environment(monkeypatch):
     monkeypatch.setenv("PYSCTPSOCK_CARRIER", "udp")
     made = module._configuration_of_environment()
     assert (made.carrier, made.udp_port) == ("udp", port)
+
+
+def test_default_udp_port():
+    """6951-5-01: sctp-tunneling, of listeners and of peers that say nothing else; another can be chosen."""
+    assert Configuration().udp_port == 9899
+    assert Configuration(udp_port=5000).udp_port == 5000

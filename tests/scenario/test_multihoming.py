@@ -122,7 +122,9 @@ def test_one_address_is_not_listed():
     ids=["none", "source left out", "both", "duplicates", "not unicast", "other family"],
 )
 def test_which_addresses_count(net, hosts, expected):
-    """9260-5.1.2-01, -02, -04: the list and the source, each once; no error for what cannot be used."""
+    """9260-5.1.2-01, -02, -04, 9260-3.3.2.1-02: the list and the source, each once; no error for what cannot
+    be used.
+    """
     net.answers_heartbeats = False
     net.establish(parameters=address_list(*hosts))
     assert list(paths(net.server.sides[0])) == expected

@@ -158,7 +158,7 @@ class TestDuplicates:
 
 
 def test_marked_chunk_that_arrived_after_all():
-    """9260-7.2.2-01, 9260-8.2-02: acknowledged before it went again, elsewhere, it speaks for neither path."""
+    """9260-7.2.2-01, 9260-8.2-02: acknowledged before it went again, elsewhere, it tells of neither."""
     out, queue = make(3, paths=2)
     assert out.mark_lost(0, 1) == 3
     out.take_sack(queue, 1000)
