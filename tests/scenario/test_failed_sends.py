@@ -10,6 +10,7 @@ import pytest
 from net import MILLISECOND, SECOND, SERVER, UNORDERED, Network, Pair, connect, pair, parameters
 
 from pysctpsock._cy.endpoint import Endpoint
+from pysctpsock._cy.recvq import ReceiveQueue
 from pysctpsock.sim import endpoint_seed
 
 ASSOC_CHANGE, SEND_FAILED, SEND_FAILED_EVENT = 0x8001, 0x8003, 0x800D
@@ -196,3 +197,17 @@ def test_reports_that_nobody_reads_are_bounded():
     p.client.read()
     assert queue.notified_bytes == 0
     assert 10 < len(told(p.client)) < 20
+
+
+def test_reports_move_with_their_association():
+    """RFC 6458 section 9.2: what sctp_peeloff takes along no longer counts for the socket that it leaves."""
+    p = blocked()
+    p.client.reading = False
+    p.client.abort()
+    queue, other = p.client.user.receive_queue, ReceiveQueue()
+    weight = queue.notified_bytes
+    assert weight == 2 * sum(len(data) + OVERHEAD for _, _, data in EXPECTED)
+    queue.hand_over(p.client.association, other)
+    assert (queue.notified_bytes, other.notified_bytes) == (0, weight)
+    other.discard()
+    assert other.notified_bytes == 0
