@@ -1,11 +1,12 @@
 """Run the fuzzers: `tox -e fuzz -- --seconds 3600`, or by hand with an installed core of build mode "fuzz".
 
 Both targets run side by side, under address and undefined-behaviour sanitizers, from the corpus in
-tests/fuzz/corpus and what earlier runs found (build/fuzz).  Needs clang and its run-time library
-(Debian: clang, libclang-rt-14-dev).  What is found is an input in build/fuzz/findings: give it to
-build/fuzz/TARGET as argument to see it again.
+tests/fuzz/corpus (a file a target, an input a line, in hexadecimal) and what earlier runs found (build/fuzz).
+Needs clang and its run-time library (Debian: clang, libclang-rt-14-dev).  What is found is an input in
+build/fuzz/findings: give it to build/fuzz/TARGET as argument to see it again.
 """
 import argparse
+import hashlib
 import os
 import shutil
 import subprocess
@@ -60,6 +61,17 @@ def inside(target, arguments):
     driver.run(arguments, getattr(targets, target))
 
 
+def kept(target):
+    """The committed corpus of a target as the folder that libFuzzer wants."""
+    folder = WORK / "kept" / target
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for line in (HERE / "corpus" / f"{target}.hex").read_text().split():
+        data = bytes.fromhex(line)
+        (folder / hashlib.sha1(data).hexdigest()).write_bytes(data)
+    return folder
+
+
 def start(target, options):
     """Begin to fuzz; the process."""
     grown = WORK / "corpus" / target
@@ -69,20 +81,20 @@ def start(target, options):
     command = [WORK / target, f"-max_total_time={options.seconds}", f"-max_len={LONGEST}", "-len_control=10",
                "-entropic=0",            # so many features that it would spend its time on statistics
                "-timeout=60", "-rss_limit_mb=3000", "-print_final_stats=1",
-               f"-artifact_prefix={findings}/{target}-", grown, HERE / "corpus" / target]
+               f"-artifact_prefix={findings}/{target}-", grown, kept(target)]
     with open(WORK / f"{target}.log", "w") as log:
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
 
 def merge(target):
     """Make the kept corpus anew: few and small inputs that reach all that old and new ones reach."""
-    kept, fresh = HERE / "corpus" / target, WORK / "merged" / target
+    fresh = WORK / "merged" / target
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    subprocess.run([WORK / target, "-merge=1", "-use_counters=0", f"-max_len={LONGEST}", fresh, kept,
+    subprocess.run([WORK / target, "-merge=1", "-use_counters=0", f"-max_len={LONGEST}", fresh, kept(target),
                     WORK / "corpus" / target], check=True)
-    shutil.rmtree(kept)
-    shutil.move(fresh, kept)
+    inputs = sorted((path.read_bytes() for path in fresh.iterdir()), key=lambda data: (len(data), data))
+    (HERE / "corpus" / f"{target}.hex").write_text("".join(f"{data.hex()}\n" for data in inputs if data))
 
 
 def main():
