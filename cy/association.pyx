@@ -339,7 +339,8 @@ cdef class Association(Tcb):
 
         `host` None: of all paths, those to come included.  `changes`: by the names of ProtocolParameters,
         heartbeat_enabled, heartbeat_interval, path_max_retrans, sack_delay, sack_frequency, path_mtu,
-        pmtu_discovery, dscp, remote_udp_port (0 leaves paths as they are).  KeyError if the peer has no such address.
+        pmtu_discovery, dscp, remote_udp_port (0 leaves paths as they are).  KeyError if the peer has no such
+        address.
         """
         cdef Path path
         cdef list paths = self.paths
