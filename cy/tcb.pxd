@@ -61,7 +61,7 @@ cdef class Tcb(Schedulable):
     cdef public dict names                   # the user's: how it shows the peer's addresses, by path
     cdef readonly list paths                 # of Path, by Path.index
     cdef Py_ssize_t given_addresses          # how many of the paths the user named: INITs go round them
-    cdef int carriers[2]                     # for paths of IPv4 and of IPv6 yet to come; -1: as the first path
+    cdef int carriers[2]                    # for paths of IPv4 and of IPv6 yet to come; -1: as the first path
     cdef list local_addresses                # 16 bytes each, for INIT and INIT ACK; empty: only the source
     cdef list keys                           # under which the endpoint finds it by address
     cdef Path primary
