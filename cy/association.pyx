@@ -144,6 +144,7 @@ cdef class Association(Tcb):
                 on_data(self, &chunk, now)
                 continue
             row = &TABLE[chunk.type]
+            self.statistics.control_chunks_in += chunk.type != DATA
             if chunk.type == ABORT or chunk.type == SHUTDOWN_COMPLETE:
                 if self.misplaced(&chunk, chunks):
                     continue
@@ -354,6 +355,17 @@ cdef class Association(Tcb):
             if "heartbeat_enabled" in changes or "heartbeat_interval" in changes:
                 reschedule_heartbeat(self, path, now)
         self.reschedule()
+
+    def take_greatest_rto(self) -> tuple:
+        """(host, RTO) of the path that waited longest for an acknowledgement since this was last asked."""
+        cdef Path path, greatest = self.primary
+        for path in self.paths:
+            if path.greatest_rto > greatest.greatest_rto:
+                greatest = path
+        answer = greatest.host, max(greatest.greatest_rto, self.parameters.rto_min)
+        for path in self.paths:
+            path.greatest_rto = 0
+        return answer
 
     def set_primary(self, str host not None) -> None:
         """SETPRIMARY (11.1.6): the path for new data.  KeyError if the peer has no such address."""

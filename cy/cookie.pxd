@@ -21,6 +21,7 @@ cdef class StateCookie:
     cdef public uint32_t local_initial_tsn, peer_initial_tsn
     cdef public uint32_t peer_a_rwnd
     cdef public uint16_t outbound_streams, inbound_streams
+    cdef public uint32_t peer_adaptation     # which the INIT announced, 0: none
     cdef public uint32_t extensions          # that both sides support
     cdef Route route                         # where the INIT came from
     cdef public list peer_addresses          # further ones that it listed, 16 bytes each

@@ -14,6 +14,7 @@ class StateCookie:
     peer_a_rwnd: int
     outbound_streams: int
     inbound_streams: int
+    peer_adaptation: int
     extensions: int
     peer_addresses: list[bytes]
     @property

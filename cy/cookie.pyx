@@ -8,8 +8,8 @@ from libc.string cimport memcpy
 
 from .entropy cimport Entropy
 
-# created, life, ports, tags, tie-tags, TSNs, peer's a_rwnd, streams, extensions, then the route
-LAYOUT = Struct(">qqHHIIIIIIIHHI16sI16sIHH")
+# created, life, ports, tags, tie-tags, TSNs, peer's a_rwnd, streams, adaptation, extensions, then the route
+LAYOUT = Struct(">qqHHIIIIIIIHHII16sI16sIHH")
 cdef enum:
     MAC = 32
     MOST_ADDRESSES = 32          # of a peer, beside the source of its INIT
@@ -26,8 +26,8 @@ cdef class StateCookie:
         return LAYOUT.pack(
             self.created, self.life, self.local_port, self.peer_port, self.local_tag, self.peer_tag,
             self.local_tie_tag, self.peer_tie_tag, self.local_initial_tsn, self.peer_initial_tsn,
-            self.peer_a_rwnd, self.outbound_streams, self.inbound_streams, self.extensions,
-            (<const char *>self.route.remote.ip)[:16], self.route.remote.scope_id,
+            self.peer_a_rwnd, self.outbound_streams, self.inbound_streams, self.peer_adaptation,
+            self.extensions, (<const char *>self.route.remote.ip)[:16], self.route.remote.scope_id,
             (<const char *>self.route.local.ip)[:16], self.route.local.scope_id,
             self.route.remote_udp_port, self.route.carrier) + b"".join(self.peer_addresses)
 
@@ -35,8 +35,8 @@ cdef class StateCookie:
         cdef bytes remote, local
         (self.created, self.life, self.local_port, self.peer_port, self.local_tag, self.peer_tag,
          self.local_tie_tag, self.peer_tie_tag, self.local_initial_tsn, self.peer_initial_tsn,
-         self.peer_a_rwnd, self.outbound_streams, self.inbound_streams, self.extensions,
-         remote, self.route.remote.scope_id, local, self.route.local.scope_id,
+         self.peer_a_rwnd, self.outbound_streams, self.inbound_streams, self.peer_adaptation,
+         self.extensions, remote, self.route.remote.scope_id, local, self.route.local.scope_id,
          self.route.remote_udp_port, self.route.carrier) = LAYOUT.unpack(packed[:LAYOUT.size])
         self.peer_addresses = [packed[start:start + 16] for start in range(LAYOUT.size, len(packed), 16)]
         memcpy(self.route.remote.ip, <const char *>remote, 16)

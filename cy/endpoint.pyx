@@ -318,11 +318,13 @@ cdef class Endpoint:
         cookie.outbound_streams = min(listener.parameters.outbound_streams, init.inbound_streams)
         cookie.inbound_streams = min(listener.parameters.inbound_streams, init.outbound_streams)
         cookie.extensions = common_extensions(&parameters, listener.parameters)
+        cookie.peer_adaptation = parameters.adaptation_indication
         cookie.route = route[0]
         cookie.peer_addresses = listed_addresses(&parameters, route)
         emit(self.outbox, route, port, peer_port, init.initiate_tag,
              make_init_ack(self.jar, cookie, &parameters, listener.parameters.receive_buffer,
-                           cookie.outbound_streams, listener.parameters.inbound_streams, listener.addresses))
+                           cookie.outbound_streams, listener.parameters.inbound_streams, listener.addresses,
+                           listener.parameters.adaptation_indication))
         return 0
 
     cdef int receive_cookie_echo(self, const uint8_t *packet, uint32_t length, const Route *route,

@@ -42,6 +42,7 @@ cdef struct InitParameters:
 cdef int parse_init_parameters(const uint8_t *parameters, uint32_t length, InitParameters *out) noexcept nogil
 cdef uint32_t offered_extensions(const InitParameters *parameters) noexcept nogil       # by the sender
 cdef bytes extension_parameters(uint32_t extensions)              # how they are offered
+cdef bytes adaptation_parameter(uint32_t indication)              # RFC 5061 section 4.2.6; 0: none
 cdef bytes address_parameter(const Address *address)              # IPv4 or IPv6 Address parameter
 cdef bytes unrecognized_parameters(const InitParameters *parameters, uint32_t most)
 # ... Unrecognized Parameter TLVs for an INIT ACK, as many as fit `most` bytes

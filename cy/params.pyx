@@ -171,6 +171,10 @@ cdef bytes extension_parameters(uint32_t extensions):
     return b""
 
 
+cdef bytes adaptation_parameter(uint32_t indication):
+    return make_tlv(ADAPTATION_LAYER_INDICATION, indication.to_bytes(4, "big")) if indication else b""
+
+
 cdef bytes address_parameter(const Address *address):
     """IPv4 Address or IPv6 Address parameter (3.3.2.1.1, 3.3.2.1.2)."""
     if is_ipv4(address):

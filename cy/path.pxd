@@ -33,6 +33,7 @@ cdef class Path:
     cdef int64_t pmtu_expires                # when a lowered MTU is tried higher again; INT64_MAX: never
     cdef Rto rto
     cdef readonly CongestionControl cc
+    cdef int64_t greatest_rto                # that T3 ran with, since that was last asked for
     cdef int64_t t3_deadline                 # T3-rtx, INT64_MAX when stopped
     cdef int64_t heartbeat_deadline
     cdef bint after_timeout                  # T3 expired, nothing was acknowledged since

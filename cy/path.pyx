@@ -19,6 +19,7 @@ cdef class Path:
 
     cdef void start_t3(self, int64_t now) noexcept:
         self.t3_deadline = now + self.rto.rto
+        self.greatest_rto = max(self.greatest_rto, self.rto.rto)
 
     cdef void stop_t3(self) noexcept:
         self.t3_deadline = INT64_MAX

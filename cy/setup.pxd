@@ -29,7 +29,8 @@ cdef int begin_from_cookie(Tcb t, StateCookie cookie, const Route *route, int64_
 # causes for a refusal; empty: fine
 cdef list check_init(const InitView *init, const InitParameters *parameters)
 cdef bytes make_init_ack(CookieJar jar, StateCookie cookie, const InitParameters *parameters, uint32_t a_rwnd,
-                         uint16_t outbound_streams, uint16_t inbound_streams, list addresses)
+                         uint16_t outbound_streams, uint16_t inbound_streams, list addresses,
+                         uint32_t adaptation)
 cdef uint32_t common_extensions(const InitParameters *theirs, ProtocolParameters ours) noexcept
 cdef list listed_addresses(const InitParameters *parameters, const Route *route)
 cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParameters *parameters,

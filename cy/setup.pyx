@@ -13,8 +13,8 @@ from .emit cimport emit, emit_on
 from .failed cimport fail_all, tell_send_failed
 from .outstanding cimport Outstanding
 from .params cimport (
-    PARAMETERS_OK, PARTIAL_RELIABILITY, InitParameters, address_parameter, extension_parameters,
-    offered_extensions, parse_init_parameters, unrecognized_causes, unrecognized_parameters,
+    PARAMETERS_OK, PARTIAL_RELIABILITY, InitParameters, adaptation_parameter, address_parameter,
+    extension_parameters, offered_extensions, parse_init_parameters, unrecognized_causes, unrecognized_parameters,
 )
 from .parameters cimport ProtocolParameters
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
@@ -29,8 +29,8 @@ from .rto cimport rto_sample
 from .sendq cimport Message
 from .tcb cimport Tcb
 from .teardown cimport (
-    AUTH_NO_AUTH, CANT_STR_ASSOC, COMM_UP, RESTART, SN_AUTHENTICATION_EVENT, abort_association, delete_tcb,
-    shutdown_primitive, tell_change,
+    AUTH_NO_AUTH, CANT_STR_ASSOC, COMM_UP, RESTART, SN_ADAPTATION_INDICATION, SN_AUTHENTICATION_EVENT,
+    abort_association, delete_tcb, shutdown_primitive, tell_change,
 )
 from .timers cimport TIMER_AUTOCLOSE, TIMER_T1, stop_all
 from .tsnmap cimport TsnMap
@@ -74,7 +74,8 @@ cdef int send_first_init(Tcb t, bytes parameters, int64_t now) except -1:
     t.init_chunk = make_init(INIT, t.local_tag, t.parameters.receive_buffer, t.parameters.outbound_streams,
                              t.parameters.inbound_streams, t.local_initial_tsn,
                              address_parameters(t.local_addresses)
-                             + extension_parameters(own_extensions(t.parameters)) + parameters)
+                             + extension_parameters(own_extensions(t.parameters))
+                             + adaptation_parameter(t.parameters.adaptation_indication) + parameters)
     t.retransmissions = 0
     t.back_off = min(t.primary.rto.rto, t.parameters.max_init_timeout)
     t.setup_sent = now
@@ -113,7 +114,7 @@ cdef int add_first_path(Tcb t, const Route *route) except -1:
 
 
 cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint16_t inbound,
-                   uint32_t tsn, uint32_t extensions) except -1:
+                   uint32_t tsn, uint32_t extensions, uint32_t adaptation) except -1:
     """What the peer said in INIT or INIT ACK becomes part of the TCB."""
     cdef Message *refused = t.send_queue.take_refused(outbound)
     cdef Message *message = refused
@@ -124,6 +125,7 @@ cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint
     t.peer_tag = tag
     t.peer_rwnd = a_rwnd
     t.extensions = extensions
+    t.peer_adaptation = adaptation
     t.outbound_streams = outbound            # 5.1.1: the lesser of what we offer and what the peer accepts
     t.inbound_streams = inbound
     t.peer_initial_tsn = tsn
@@ -144,6 +146,8 @@ cdef int come_up(Tcb t, int64_t now) except -1:
     t.init_chunk = None
     t.announced = True
     tell_change(t, COMM_UP, 0, b"")
+    if t.peer_adaptation:
+        t.notify(SN_ADAPTATION_INDICATION, (t.peer_adaptation, t.assoc_id))
     t.notify(SN_AUTHENTICATION_EVENT, (0, 0, AUTH_NO_AUTH, t.assoc_id))      # RFC 6458 section 6.1.8
     start_heartbeats(t, now)
     if t.parameters.autoclose:
@@ -164,7 +168,7 @@ cdef int begin_from_cookie(Tcb t, StateCookie cookie, const Route *route, int64_
     t.outstanding = Outstanding(t.local_initial_tsn)
     t.outstanding.set_paths(len(t.paths))
     take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd, cookie.outbound_streams, cookie.inbound_streams,
-              cookie.peer_initial_tsn, cookie.extensions)
+              cookie.peer_initial_tsn, cookie.extensions, cookie.peer_adaptation)
     return acknowledge_cookie(t, now)
 
 
@@ -236,12 +240,13 @@ cdef list check_init(const InitView *init, const InitParameters *parameters):
 
 
 cdef bytes make_init_ack(CookieJar jar, StateCookie cookie, const InitParameters *parameters, uint32_t a_rwnd,
-                         uint16_t outbound_streams, uint16_t inbound_streams, list addresses):
+                         uint16_t outbound_streams, uint16_t inbound_streams, list addresses,
+                         uint32_t adaptation):
     """INIT ACK with the sealed cookie and the reports on unknown parameters (3.2.2)."""
     return make_init(INIT_ACK, cookie.local_tag, a_rwnd, outbound_streams, inbound_streams,
                      cookie.local_initial_tsn,
                      address_parameters(addresses) + make_tlv(STATE_COOKIE, jar.seal(cookie))
-                     + extension_parameters(cookie.extensions)
+                     + extension_parameters(cookie.extensions) + adaptation_parameter(adaptation)
                      + unrecognized_parameters(parameters, MOST_UNRECOGNIZED))
 
 
@@ -291,13 +296,15 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
     cookie.outbound_streams = min(t.parameters.outbound_streams, init.inbound_streams)
     cookie.inbound_streams = min(t.parameters.inbound_streams, init.outbound_streams)
     cookie.extensions = common_extensions(parameters, t.parameters)
+    cookie.peer_adaptation = parameters.adaptation_indication
     cookie.route = back
     cookie.peer_addresses = listed_addresses(parameters, &back)
     if not same_ip(&back.remote, &route.remote):
         cookie.peer_addresses.append((<const char *>route.remote.ip)[:16])
     emit(t.shared.outbox, &back, t.local_port, t.peer_port, init.initiate_tag,
          make_init_ack(jar, cookie, parameters, t.parameters.receive_buffer, cookie.outbound_streams,
-                       t.parameters.inbound_streams, t.local_addresses))
+                       t.parameters.inbound_streams, t.local_addresses,
+                       t.parameters.adaptation_indication))
     return 0
 
 
@@ -347,7 +354,7 @@ cdef int collide(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     if t.state in (COOKIE_WAIT, COOKIE_ECHOED):
         take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd,
                   min(t.parameters.outbound_streams, cookie.outbound_streams), cookie.inbound_streams,
-                  cookie.peer_initial_tsn, cookie.extensions)
+                  cookie.peer_initial_tsn, cookie.extensions, cookie.peer_adaptation)
         for ip in cookie.peer_addresses:     # 5.1.2; the INIT ACK may never come
             memcpy(address.ip, <const char *>(<bytes>ip), 16)
             add_path(t, &address, PATH_UNCONFIRMED)
@@ -382,7 +389,7 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     t.outstanding = Outstanding(t.local_initial_tsn)
     t.outstanding.set_paths(len(t.paths))
     take_peer(t, cookie.peer_tag, cookie.peer_a_rwnd, cookie.outbound_streams, cookie.inbound_streams,
-              cookie.peer_initial_tsn, cookie.extensions)
+              cookie.peer_initial_tsn, cookie.extensions, cookie.peer_adaptation)
     t.state = ESTABLISHED
     tell_change(t, RESTART, 0, b"")
     start_heartbeats(t, now)
@@ -431,7 +438,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     t.primary.route.local = route.local
     take_peer(t, init.initiate_tag, init.a_rwnd, min(t.parameters.outbound_streams, init.inbound_streams),
               min(t.parameters.inbound_streams, init.outbound_streams), init.initial_tsn,
-              common_extensions(&parameters, t.parameters))
+              common_extensions(&parameters, t.parameters), parameters.adaptation_indication)
     keep_listed(t, &parameters)
     for index in range(parameters.address_count):        # 5.1.2; unconfirmed, but for what the user gave
         add_path(t, &parameters.addresses[index], PATH_UNCONFIRMED)

@@ -26,6 +26,13 @@ cdef enum:
     MOST_CONTROL = 64            # answers waiting to be sent; a peer that never lets them go gets no more
 
 
+cdef struct Statistics:          # what SCTP_GET_ASSOC_STATS tells beside other counters
+    uint64_t control_chunks_in, control_chunks_out       # SACKs included
+    uint64_t ordered_chunks_in, unordered_chunks_in      # DATA, no duplicates
+    uint64_t ordered_chunks_out, unordered_chunks_out    # DATA, no retransmissions
+    uint64_t out_of_sequence_tsns, gap_blocks_in
+
+
 cdef class Shared:
     """What all associations of an endpoint use together."""
     cdef readonly Outbox outbox
@@ -48,6 +55,7 @@ cdef class Tcb(Schedulable):
     cdef readonly uint32_t local_tie_tag, peer_tie_tag       # nonces (RFC 5062 section 3.3), 0: none yet
     cdef readonly tsn_t local_initial_tsn, peer_initial_tsn
     cdef readonly uint16_t outbound_streams, inbound_streams
+    cdef uint32_t peer_adaptation            # which it announced (RFC 5061 section 4.2.6), 0: none
     cdef readonly uint32_t extensions        # that both sides support: bits of params.Extension
     cdef readonly bint is_initiator
     cdef readonly bint announced             # the user knows of it: COMM_UP was due
@@ -110,6 +118,7 @@ cdef class Tcb(Schedulable):
     cdef bint packet_has_data                # of the packet being processed
     cdef list causes                         # to be reported in an ERROR after this packet
 
+    cdef Statistics statistics
     cdef readonly uint64_t packets_in, packets_out, data_chunks_in, data_chunks_out, sacks_in, sacks_out
     cdef readonly uint64_t bytes_in, bytes_out
 

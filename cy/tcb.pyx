@@ -140,7 +140,7 @@ cdef class Tcb(Schedulable):
             "packets_in": self.packets_in, "packets_out": self.packets_out,
             "bytes_in": self.bytes_in, "bytes_out": self.bytes_out,
             "data_chunks_in": self.data_chunks_in, "data_chunks_out": self.data_chunks_out,
-            "sacks_in": self.sacks_in, "sacks_out": self.sacks_out,
+            "sacks_in": self.sacks_in, "sacks_out": self.sacks_out, "statistics": self.statistics,
             "primary": self.primary.index if self.primary is not None else None,
             "amdcs": self.amdcs() if self.primary is not None else 0,
             "paths": [path.snapshot() for path in self.paths],

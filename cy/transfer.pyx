@@ -13,7 +13,7 @@ from .outstanding cimport SACK_LIES, SACK_OLD, Flight
 from .path cimport PATH_UNCONFIRMED, Path
 from .pathmgmt cimport RECEIVED_SACK, clear_errors, count_error, other_path
 from .proto cimport (
-    DATA_I, DROP_DUPLICATE_DATA, DROP_MALFORMED_CHUNK, DROP_OLD_SACK, DROP_OUTSIDE_WINDOW,
+    DATA_I, DATA_U, DROP_DUPLICATE_DATA, DROP_MALFORMED_CHUNK, DROP_OLD_SACK, DROP_OUTSIDE_WINDOW,
     PROTOCOL_VIOLATION, SHUTDOWN_SENT,
 )
 from .recvq cimport ReceiveQueue
@@ -56,6 +56,11 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         return 0
     if t.tsn_map.has_gaps():
         t.sack_due = True
+        t.statistics.out_of_sequence_tsns += tsn_lt(t.tsn_map.cumulative_tsn, data.tsn)
+    if data.flags & DATA_U:
+        t.statistics.unordered_chunks_in += 1
+    else:
+        t.statistics.ordered_chunks_in += 1
     if data.stream_id >= t.inbound_streams:  # 9260-6.5-01: acknowledged, reported, dropped
         if len(t.causes) < MOST_CAUSES:
             t.causes.append(cause_invalid_stream(data.stream_id))
@@ -184,6 +189,7 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
     advanced = t.outstanding.cumulative_tsn_ack != ack_point
     t.sack_since_t3 = True
     update_paths(t, was_fast_recovery, now)
+    t.statistics.gap_blocks_in += sack.gap_count
     if sack.gap_count and t.outstanding.count_misses(sack, advanced):
         lose(t, now)
     t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes

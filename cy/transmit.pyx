@@ -184,6 +184,7 @@ cdef uint32_t put_control(Tcb t, Path path, list chunks, uint8_t *packet,
         position += size
         taken += 1
     del chunks[:taken]
+    t.statistics.control_chunks_out += taken
     return position
 
 
@@ -218,6 +219,7 @@ cdef uint32_t put_sack(Tcb t, uint8_t *packet, uint32_t position, uint32_t pmtu)
     t.packets_to_acknowledge = 0
     t.timers.deadline[TIMER_SACK] = INT64_MAX
     t.sacks_out += 1
+    t.statistics.control_chunks_out += 1
     return position + length
 
 
@@ -340,6 +342,10 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
         tsn = outstanding.next_tsn
         chunk = outstanding.append(message, message.taken, <unsigned short>size, flags, path.index, now)
         queue.take(size)
+        if flags & DATA_U:
+            t.statistics.unordered_chunks_out += 1
+        else:
+            t.statistics.ordered_chunks_out += 1
         position = put_chunk(t, chunk, tsn, packet, position)
         t.peer_rwnd -= min(t.peer_rwnd, size)
         has_data = True

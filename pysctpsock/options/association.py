@@ -72,6 +72,25 @@ def status_get(target: Target, request: Any) -> Any:
     )
 
 
+def stats_get(target: Target, request: Any) -> Any:
+    """Counters since the association began; the RTO since this was last asked."""
+    association = target.association
+    state = association.snapshot()
+    counted = state["statistics"]
+    host, rto = association.take_greatest_rto()
+    return structs.sctp_assoc_stats(
+        sas_assoc_id=request.sas_assoc_id,
+        sas_obs_rto_ipaddr=target.sock.shown_address(host, association.peer_port), sas_maxrto=rto // MS,
+        sas_isacks=state["sacks_in"], sas_osacks=state["sacks_out"],
+        sas_opackets=state["packets_out"], sas_ipackets=state["packets_in"],
+        sas_rtxchunks=state["outstanding"]["retransmissions"],
+        sas_outofseqtsns=counted["out_of_sequence_tsns"],
+        sas_idupchunks=state["tsn_map"]["duplicates_total"], sas_gapcnt=counted["gap_blocks_in"],
+        sas_ouodchunks=counted["unordered_chunks_out"], sas_iuodchunks=counted["unordered_chunks_in"],
+        sas_oodchunks=counted["ordered_chunks_out"], sas_iodchunks=counted["ordered_chunks_in"],
+        sas_octrlchunks=counted["control_chunks_out"], sas_ictrlchunks=counted["control_chunks_in"])
+
+
 # ------------------------------------------------------------------ which associations there are
 
 def ids_get(target: Target, request: Any) -> Any:
@@ -182,6 +201,10 @@ OPTIONS = [
            about="Max.Burst, the packets that may go at once beyond those in flight; 0: no limit."),
     Option("SCTP_STATUS", structs.sctp_status, "C", status_get, rfc="8.2.1",
            about="State, windows, streams and primary path of an association."),
+    Option("SCTP_GET_ASSOC_STATS", structs.sctp_assoc_stats, "C", stats_get, rfc="Linux",
+           lengths=range(4, 256),
+           about="Packets, SACKs and chunks that an association has sent and received; the greatest RTO (ms) "
+                 "since this was last asked, and of which address."),
     Option("SCTP_GET_ASSOC_NUMBER", None, "", lambda target, request: len(target.sock.open_associations()),
            rfc="8.2.5", before=one_to_many_only, errors=("EOPNOTSUPP: a one-to-one socket",),
            about="How many associations the socket has."),

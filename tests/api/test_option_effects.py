@@ -7,7 +7,7 @@ import gevent
 import pytest
 from errnos import raises
 
-from pysctpsock import socket
+from pysctpsock import notifications, socket
 from pysctpsock.socket import (
     IPPROTO_SCTP,
     SCTP_AUTO_ASCONF,
@@ -82,6 +82,50 @@ def test_context_of_received_messages(ipv4):
     assert sctp_rcvinfo.unpack(items[SCTP_RCVINFO]).rcv_context == 78
     assert sctp_sndrcvinfo.unpack(items[SCTP_SNDRCV]).sinfo_context == 78
     assert server.sctp_recvv(99)[2].rcv_context == 78
+
+
+def test_assoc_stats(sockets):
+    """What went and came: chunks ordered and unordered, control chunks, the greatest RTO since last asked."""
+    client, server = sockets.pair()
+
+    def stats(sock):
+        return socket.sctp_assoc_stats.unpack(sock.getsockopt(SOL_SCTP, socket.SCTP_GET_ASSOC_STATS, 256))
+
+    for flags in (0, 0, socket.SCTP_UNORDERED):
+        client.sctp_sendmsg(b"message", flags=flags)
+        server.recv(99)
+    settled(lambda: not client.association.snapshot()["outstanding"]["chunks"])
+    sent, received = stats(client), stats(server)
+    assert (sent.sas_oodchunks, sent.sas_ouodchunks) == (2, 1)
+    assert (received.sas_iodchunks, received.sas_iuodchunks) == (2, 1)
+    assert sent.sas_isacks == received.sas_osacks > 0
+    assert sent.sas_ictrlchunks >= sent.sas_isacks
+    assert received.sas_octrlchunks >= received.sas_osacks
+    assert sent.sas_opackets >= 3
+    assert sent.sas_rtxchunks == received.sas_idupchunks == received.sas_outofseqtsns == sent.sas_gapcnt == 0
+    assert sent.sas_obs_rto_ipaddr.address == client.getpeername()
+    assert sent.sas_maxrto >= 1000
+    assert stats(client).sas_maxrto == 1000  # RTO.Min, where a new period begins
+    part = client.getsockopt(SOL_SCTP, socket.SCTP_GET_ASSOC_STATS, 152)
+    assert part[:136] == bytes(stats(client))[:136]
+    assert len(part) == 152
+
+
+@pytest.mark.parametrize("indication", [0, 0xDEADBEEF])
+def test_adaptation_and_authentication_events(sockets, indication):
+    """Case 45, 8.1.10, 6.1.6 and 6.1.8: after COMM_UP what the peer announced, then that it has no AUTH."""
+    events = socket.sctp_event_subscribe(sctp_association_event=1, sctp_adaptation_layer_event=1,
+                                         sctp_authentication_event=1)
+    ends = sockets.pair(SCTP_EVENTS=events, SCTP_ADAPTATION_LAYER=socket.sctp_setadaptation(indication))
+    for sock in ends:
+        wanted = [socket.SCTP_ASSOC_CHANGE, *[socket.SCTP_ADAPTATION_INDICATION] * (indication != 0),
+                  socket.SCTP_AUTHENTICATION_EVENT]
+        came = [notifications.parse(sock.recv(999)) for _ in wanted]
+        assert [socket.sctp_tlv.unpack(bytes(each)).sn_type for each in came] == wanted
+        if indication:
+            assert came[1].sai_adaptation_ind == indication
+        assert came[-1].auth_indication == socket.SCTP_AUTH_NO_AUTH
+        assert came[-1].auth_assoc_id == sock.association.assoc_id
 
 
 def test_delayed_sack_off(ipv4):

@@ -11,7 +11,7 @@ FIELDS = {
     "created": NOW, "life": 60 * SECOND, "local_port": 1, "peer_port": 65535, "local_tag": 0xFFFFFFFF,
     "peer_tag": 3, "local_tie_tag": 4, "peer_tie_tag": 5, "local_initial_tsn": 6,
     "peer_initial_tsn": 0xFFFFFFF7, "peer_a_rwnd": 8, "outbound_streams": 9, "inbound_streams": 10,
-    "extensions": 0x80000001,
+    "extensions": 0x80000001, "peer_adaptation": 0x80000002,
     "peer_addresses": [bytes(range(32, 48)), bytes(range(48, 64))],
 }
 ROUTE = (bytes(range(16)), 11, bytes(range(16, 32)), 12, 9899, 2)
@@ -42,7 +42,7 @@ def test_what_is_sealed_is_opened():
 
 def test_is_small():
     """9260-12-02: INIT ACK is kept small."""
-    assert len(jar().seal_cookie(make(peer_addresses=[]))) <= 132
+    assert len(jar().seal_cookie(make(peer_addresses=[]))) <= 136
 
 
 def test_altered_at_any_byte():
