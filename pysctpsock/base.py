@@ -119,6 +119,17 @@ class SctpSocket(Handle):
         assert claim is not None
         self._claim = self._stack.enter(Claim(list(claim.hosts), claim.port, claim.ipv6, claim.reuse))
 
+    # ------------------------------------------------------------------ what each style says
+
+    def open_associations(self) -> list[Any]:
+        raise NotImplementedError
+
+    def association_meant(self, assoc_id: int) -> Any:
+        raise NotImplementedError
+
+    def take_error(self) -> int:
+        raise NotImplementedError
+
     # ------------------------------------------------------------------ what it is
 
     @property

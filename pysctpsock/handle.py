@@ -133,5 +133,5 @@ def socket_of(fd: int) -> SctpSocket | None:
         return sock if sock.fileno() == fd else None
 
 
-def _state_of(sock: SctpSocket | None) -> int:
+def _state_of(sock: Any) -> int:
     return 0 if sock is None or sock._closed else sock._poll_state()
