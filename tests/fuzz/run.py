@@ -44,11 +44,12 @@ def prepare():
     settings = " ".join(f'{name}="{value}"' for name, value in ENVIRONMENT.items())
     for target in TARGETS:
         # The driver first: the sanitizer's library has empty functions of the same names.
-        program = WORK / target
-        program.write_text(f'#!/bin/sh\n# Made by {Path(__file__).name}.\n'
-                           f'LD_PRELOAD="{driver} {sanitizer}" {settings} exec {sys.executable} '
-                           f'{HERE / "run.py"} --inside {target} "$0" "$@"\n')
-        program.chmod(0o755)
+        program, fresh = WORK / target, WORK / f"{target}.{os.getpid()}"
+        fresh.write_text(f'#!/bin/sh\n# Made by {Path(__file__).name}.\n'
+                         f'LD_PRELOAD="{driver} {sanitizer}" {settings} exec {sys.executable} '
+                         f'{HERE / "run.py"} --inside {target} "$0" "$@"\n')
+        fresh.chmod(0o755)
+        fresh.replace(program)               # another run may be using the old one
 
 
 def inside(target, arguments):
