@@ -6,6 +6,8 @@ class.
 """
 from __future__ import annotations
 
+import errno
+import functools
 import socket as _stdlib
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +17,7 @@ from gevent.monkey import get_original
 
 from pysctpsock import socket as _ours
 from pysctpsock.base import SctpSocket
+from pysctpsock.errors import error
 
 from .rules import StreamSocket
 
@@ -58,6 +61,20 @@ class _Chooser(type):
 
 class socket(_gevent.socket, metaclass=_Chooser):
     """socket(family=AF_INET, type=SOCK_STREAM, proto=0, fileno=None): SCTP's, gevent's, or SCTP for TCP."""
+
+
+def checking_for_tls(wrap_socket: Callable[..., Any]) -> Callable[..., Any]:
+    """SSLContext.wrap_socket for sockets of the kernel.  EOPNOTSUPP for others: OpenSSL would write to the
+    descriptor, which carries no data.  (asyncio does TLS in memory, with any socket.)"""
+    @functools.wraps(wrap_socket)
+    def checked(self: Any, sock: Any, *arguments: Any, **named: Any) -> Any:
+        if isinstance(sock, StreamSocket):
+            sock = sock.inner
+        if isinstance(sock, SctpSocket):
+            raise error(errno.EOPNOTSUPP, "TLS over SCTP is not there yet: keep this port TCP's by --except")
+        return wrap_socket(self, sock, *arguments, **named)
+
+    return checked
 
 
 # Those of the standard library look `socket` up in their module, so they make what it has become; gevent's

@@ -104,6 +104,11 @@ class StreamSocket:
     def __exit__(self, *exception: object) -> None:
         self._sock.close()
 
+    @property
+    def inner(self) -> Any:
+        """The TCP or SCTP socket that it is now."""
+        return self._sock
+
     def setsockopt(self, *arguments: Any) -> None:
         """As of any socket; told again to the one that takes its place."""
         self._sock.setsockopt(*arguments)

@@ -70,6 +70,16 @@ class TcpSocket(OneToOneSocket):
         super()._adopt(listener, association)
         self._remembered = dict(listener._remembered)
 
+    def _accept(self) -> tuple[int, Any]:
+        """As the standard socket's: (descriptor, address), without waiting.  gevent's servers call it."""
+        timeout = self.gettimeout()
+        self.settimeout(0)
+        try:
+            accepted, address = self.accept()
+        finally:
+            self.settimeout(timeout)
+        return accepted.detach(), address
+
     @property
     def proto(self) -> int:
         """As the program asked for it: 0 or IPPROTO_TCP."""
@@ -211,7 +221,7 @@ class TcpSocket(OneToOneSocket):
 
     def _marks_ends(self) -> bool:
         """Whether the peer is a socket of this kind too."""
-        return getattr(self.association, "peer_adaptation_indication", 0) == ADAPTATION
+        return self.association is not None and self.association.peer_adaptation == ADAPTATION
 
     def shutdown(self, how: int) -> None:
         """SHUT_WR ends the stream as above; SHUT_RDWR ends the association; SHUT_RD drops what arrives."""

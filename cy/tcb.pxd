@@ -55,7 +55,7 @@ cdef class Tcb(Schedulable):
     cdef readonly uint32_t local_tie_tag, peer_tie_tag       # nonces (RFC 5062 section 3.3), 0: none yet
     cdef readonly tsn_t local_initial_tsn, peer_initial_tsn
     cdef readonly uint16_t outbound_streams, inbound_streams
-    cdef uint32_t peer_adaptation            # which it announced (RFC 5061 section 4.2.6), 0: none
+    cdef readonly uint32_t peer_adaptation   # which it announced (RFC 5061 section 4.2.6), 0: none
     cdef readonly uint32_t extensions        # that both sides support: bits of params.Extension
     cdef readonly bint is_initiator
     cdef readonly bint announced             # the user knows of it: COMM_UP was due

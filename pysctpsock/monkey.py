@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 try:
-    import gevent.monkey
+    import gevent.monkey.api
     from gevent import events
     from gevent.events import DoNotPatch
     from gevent.monkey import MonkeyPatchWarning, get_original
@@ -101,18 +101,24 @@ def patch_all(pysctp: bool = True, tcp_to_sctp: bool = False, only: Iterable[str
 
 def _patch_sockets(wanted: Patches) -> None:
     import socket
+    import ssl
 
     late = [] if patches.sockets else _holders({get_original("socket", "socket"), socket.socket})
+    from gevent import server
+
     from .compat import patched, rules  # not before gevent has patched what they import
 
     if wanted.tcp_to_sctp:
         patched.make_stream = rules.maker(wanted.only, wanted.exclude)
         patches.tcp_to_sctp, patches.only, patches.exclude = True, wanted.only, wanted.exclude
+        gevent.monkey.api.patch_item(server, "GeventSocket", patched.socket)  # it took it from gevent
     if patches.sockets:
         return
     if gevent.monkey.patch_module(socket, patched, items=patched.ITEMS) is False:
         raise DoNotPatch
     patches.sockets = True
+    ssl.SSLContext.wrap_socket = patched.checking_for_tls(  # type: ignore[method-assign]
+        ssl.SSLContext.wrap_socket)
     if late:
         warnings.warn("patched too late: these modules hold the socket class as it was and will not make SCTP"
                       f" sockets: {', '.join(late)}", MonkeyPatchWarning, stacklevel=3)

@@ -15,8 +15,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "migration.md"
 
 
 def rows():
-    """(C call, Python call, call with C's arguments) of the table."""
-    lines = [line for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    """(C call, Python call, call with C's arguments) of the table in the section "From C"."""
+    section = PAGE.read_text().partition("## From C\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| `")]
     return [[cell.strip().strip("`") for cell in line.strip("| ").split(" | ")] for line in lines]
 
 

@@ -246,6 +246,23 @@ def test_without_gevent(run_python):
     assert "pysctpsock.monkey patches by means of gevent, which does not load" in done.stderr
 
 
+@pytest.mark.parametrize("options, message", [
+    ((), "[Errno 95] Operation not supported: TLS over SCTP is not there yet"),
+    (("--except", "127.0.0.1"), "[SSL: WRONG_VERSION_NUMBER]")])
+def test_tls(run_program, options, message):
+    """TLS on an SCTP stream is refused, where OpenSSL would wait for ever; TCP's go on to OpenSSL."""
+    assert run_program("""
+import socket, ssl
+listener = socket.create_server(("127.0.0.1", 0))
+sock = socket.create_connection(listener.getsockname())
+listener.accept()[0].sendall(b"no TLS at all")
+try:
+    ssl.create_default_context().wrap_socket(sock, server_hostname="localhost")
+except OSError as problem:
+    print(problem)
+""", "--tcp-to-sctp", *options).startswith(message)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork()")
 def test_fork_after_patching(run_program):
     """The child's copies are dead, with a clear message; its own sockets work, and the parent's go on."""
