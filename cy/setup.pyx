@@ -14,7 +14,8 @@ from .failed cimport fail_all, tell_send_failed
 from .outstanding cimport Outstanding
 from .params cimport (
     PARAMETERS_OK, PARTIAL_RELIABILITY, InitParameters, adaptation_parameter, address_parameter,
-    extension_parameters, offered_extensions, parse_init_parameters, unrecognized_causes, unrecognized_parameters,
+    extension_parameters, offered_extensions, parse_init_parameters, unrecognized_causes,
+    unrecognized_parameters,
 )
 from .parameters cimport ProtocolParameters
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
