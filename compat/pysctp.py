@@ -1,8 +1,8 @@
 """The interface of pysctp 0.7.3, which programs know as the module `sctp`.
 
 `import pysctpsock.compat.pysctp as sctp`, or, in a program that nobody edits, `import sctp` under
-pysctpsock.monkey.  Sockets are this library's, or the kernel's where the kernel has SCTP.  What pysctp does
-otherwise than its documentation says is mended as docs/migration.md lists.
+pysctpsock.monkey.  Sockets are this library's, also where the kernel has SCTP.  What pysctp does otherwise
+than its documentation says is mended as docs/migration.md lists.
 
 Payload protocol identifiers: pysctp 0.7.3 swaps the bytes of `ppid` when it sends (46 is 46 on the wire) and
 does not when it receives (programs apply ntohl).  Older ones swap nothing (programs apply htonl).
@@ -20,6 +20,8 @@ from socket import *  # noqa: F403
 
 import socket  # type: ignore[assignment]  # noqa: F401  # isort: skip
 from typing import Any
+
+from pysctpsock.socket import socket as _socket
 
 from . import pysctp_calls as _sctp
 from .pysctp_data import (  # noqa: F401
@@ -41,7 +43,6 @@ from .pysctp_data import (  # noqa: F401
     sndrcvinfo,
     status,
 )
-from .sctp_sockets import accepted_socket, new_socket
 
 Pair = tuple[str, int]
 
@@ -166,7 +167,7 @@ class sctpsocket:
     def __init__(self, family: int, style: int, sk: Any) -> None:
         self._style = style
         self._family = family
-        self._sk = accepted_socket(sk) if sk else new_socket(family, style)
+        self._sk = sk if sk else _socket(family, style, IPPROTO_SCTP)
         self._ttl = self._streamid = 0
         self.unexpected_event_raises_exception = False
         self.datalogging = False
