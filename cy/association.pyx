@@ -25,7 +25,7 @@ from .proto cimport (
     SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT, STALE_COOKIE,
     UNRECOGNIZED_CHUNK_TYPE, USER_INITIATED_ABORT,
 )
-from .sendq cimport Message
+from .sendq cimport ANY_PATH, Message
 from .setup cimport on_cookie_ack, on_init_ack, on_stale_cookie, on_t1
 from .serial cimport tsn_t
 from .tcb cimport MOST_CAUSES, MOST_CONTROL, Tcb
@@ -281,11 +281,18 @@ cdef class Association(Tcb):
         return False
 
     def submit(self, bytes data not None, int stream_id=0, uint32_t ppid=0, uint32_t flags=0,
-               uint32_t timetolive=0, uint32_t context=0, int64_t now=0) -> int:
-        """SEND for callers in Python: 0 if the message was taken, else an errno."""
-        if not 0 <= stream_id <= 65535:
+               uint32_t timetolive=0, uint32_t context=0, int64_t now=0, int path=ANY_PATH) -> int:
+        """SEND for callers in Python: 0 if the message was taken, else an errno.
+
+        `path`: the index of the path that it is to go by while that works.
+        """
+        cdef int refused
+        if not 0 <= stream_id <= 65535 or not 0 <= path <= ANY_PATH:
             return EINVAL
-        return self.send(data, stream_id, ppid, flags, timetolive, context, now)
+        refused = self.send(data, stream_id, ppid, flags, timetolive, context, now)
+        if not refused:
+            self.send_queue.last.path = <uint8_t>path
+        return refused
 
     def receive_unacked(self):
         """RECEIVE_UNACKED (11.1.15): a message that was sent and not acknowledged when the association ended.

@@ -20,6 +20,10 @@ cdef enum Policy:                # of partial reliability: when a message may be
     POLICY_COUNT
 
 
+cdef enum:
+    ANY_PATH = 255
+
+
 cdef struct Message:
     PyObject *data               # strong; NULL once the message is given up
     const uint8_t *bytes
@@ -32,6 +36,7 @@ cdef struct Message:
     ssn_t ssn                    # valid once taken > 0
     uint8_t flags                # DATA_U, DATA_I
     uint8_t policy               # Policy
+    uint8_t path                 # that the user chose (SCTP_ADDR_OVER), or ANY_PATH
     uint16_t send_flags          # sinfo_flags as given
     uint32_t pr_value            # milliseconds, retransmissions or priority, as given
     int64_t expires              # the end of its life time, INT64_MAX without

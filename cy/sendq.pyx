@@ -53,6 +53,7 @@ cdef class SendQueue:
         message.ssn = 0
         message.flags = flags
         message.policy = RELIABLE
+        message.path = ANY_PATH
         message.send_flags = 0
         message.pr_value = 0
         message.expires = INT64_MAX

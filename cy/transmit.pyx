@@ -12,7 +12,7 @@ from .proto cimport (
     COOKIE_ECHOED, DATA_B, DATA_E, DATA_I, DATA_U, ESTABLISHED, SACK, SHUTDOWN_PENDING,
     SHUTDOWN_RECEIVED,
 )
-from .sendq cimport Message, SendQueue
+from .sendq cimport ANY_PATH, Message, SendQueue
 from .serial cimport pad4, tsn_t
 from .tcb cimport Tcb
 from .timers cimport TIMER_SACK
@@ -77,6 +77,17 @@ cdef Path data_path(Tcb t):
     if t.outstanding.marked:
         chunk = t.outstanding.next_marked(&tsn)
         path = t.paths[chunk.target]
+        if path.state == PATH_ACTIVE:
+            return path
+    return new_data_path(t)
+
+
+cdef Path new_data_path(Tcb t):
+    """Of the next message: the one that its sender chose (RFC 6458 section 5.3.2), while that works."""
+    cdef Message *message = t.send_queue.first
+    cdef Path path
+    if message != NULL and message.path != ANY_PATH and message.path < len(t.paths):
+        path = t.paths[message.path]
         if path.state == PATH_ACTIVE:
             return path
     return t.sending_path()
@@ -247,7 +258,7 @@ cdef uint32_t put_data(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32
         if t.outstanding.marked:
             return position
     t.fast_retransmit_now = t.timeout_retransmit_now = False
-    if path is not t.sending_path():
+    if path is not new_data_path(t):
         return position
     return put_new(t, path, flight, packet, position, limit, position != start, now)
 
@@ -299,7 +310,7 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
     cdef OutChunk *chunk
     cdef uint32_t room, remaining, size, bundle_room, greatest = t.amdcs() - DATA_HEADER
     cdef uint32_t most = MOST_SKIPPABLE if queue.partial else MOST_OUTSTANDING
-    cdef uint8_t flags
+    cdef uint8_t flags, chosen = ANY_PATH if queue.first == NULL else queue.first.path
     cdef tsn_t tsn
     if t.parameters.max_segment:
         greatest = min(greatest, t.parameters.max_segment & ~<uint32_t>3)
@@ -309,6 +320,8 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
         message = queue.first
         if message == NULL or flight.bytes >= limit or outstanding.count() >= most:
             break
+        if message.path != chosen:
+            break                            # it may have to go elsewhere
         room = path.pmtu - position
         if room < DATA_HEADER + 4:
             break

@@ -32,6 +32,7 @@ from .stack import Claim, Stack, check_local, stack
 
 Address = tuple[Any, ...]
 
+ANY_PATH = 255
 SETTING_UP = (c.SCTP_COOKIE_WAIT, c.SCTP_COOKIE_ECHOED)
 DEFAULT_BACKLOG = min(_socket.SOMAXCONN, 128)  # that of the socket module
 KIND_FLAGS = getattr(_socket, "SOCK_NONBLOCK", 0) | getattr(_socket, "SOCK_CLOEXEC", 0)
@@ -533,8 +534,14 @@ class SctpSocket(Handle):
         self.engine.pump()
         return 0
 
-    def _send_on(self, association: Any, data: bytes, info: ancillary.SendInfo, msg_flags: int) -> int:
-        """Give the message to the association as soon as there is room."""
+    def _path_to(self, association: Any, host: str) -> int:
+        """The index of the path to an address of the peer."""
+        hosts = [peer for peer, _ in self._peers(association)]
+        return hosts.index(host) if host in hosts else ANY_PATH
+
+    def _send_on(self, association: Any, data: bytes, info: ancillary.SendInfo, msg_flags: int,
+                 host: str | None = None) -> int:
+        """Give the message to the association as soon as there is room; to this address of the peer's."""
         info.complete(association.parameters)
         if info.stream >= association.outbound_streams:
             raise error(errno.EINVAL, f"stream {info.stream} of {association.outbound_streams}")
@@ -543,9 +550,11 @@ class SctpSocket(Handle):
             raise error(errno.EMSGSIZE,
                         f"{len(data)} bytes do not fit one packet, and fragmentation is disabled")
 
+        path = ANY_PATH if host is None else self._path_to(association, host)
+
         def submit() -> int:
             result: int = association.submit(data, info.stream, info.ppid, info.flags, info.timetolive,
-                                             info.context, self.engine.now())
+                                             info.context, self.engine.now(), path)
             return result
 
         result = submit()

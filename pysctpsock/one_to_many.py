@@ -148,7 +148,8 @@ class OneToManySocket(SctpSocket):
             association, begun = self._association_for(*self.core_address(to), info)
         if info.flags & (c.SCTP_EOF | c.SCTP_ABORT):
             return self._end_by_sending(association, data, info.flags)
-        length = self._send_on(association, data, info, msg_flags)
+        host = self.core_address(to)[0] if info.flags & c.SCTP_ADDR_OVER else None
+        length = self._send_on(association, data, info, msg_flags, host)
         if begun and self.may_wait(msg_flags):
             self._await_set_up(association)  # whatever comes of it, as Linux
         return length

@@ -202,7 +202,8 @@ class OneToOneSocket(SctpSocket):
             raise self._failure(self.take_error() or errno.EPIPE)
         if info.flags & (c.SCTP_EOF | c.SCTP_ABORT):
             return self._end_by_sending(association, data, info.flags)
-        length = self._send_on(association, data, info, msg_flags)
+        host = None if to is None else self.core_address(to)[0]  # which of its addresses
+        length = self._send_on(association, data, info, msg_flags, host)
         if begun and self.may_wait(msg_flags):
             self._await_set_up(association)  # whatever comes of it, as Linux
         return length

@@ -261,3 +261,26 @@ def test_messages_come_from_where_they_were_sent(ipv4):
     assert message(server)[2] == client.getsockname()
     server.sendto(b"back", client.getsockname())
     assert message(client)[2] == addresses[1]
+
+
+@pytest.mark.parametrize("style", ["one", "many"])
+def test_message_to_one_of_the_addresses(ipv4, style):
+    """SCTP_ADDR_OVER (on one-to-one sockets the address alone) chooses the path of a message."""
+    server = ipv4.many(bound=False, listening=False)
+    addresses = bound(server, ["127.0.0.81", "127.0.0.82"])
+    server.listen(1)
+    client = ipv4.many(bound=False, listening=False) if style == "many" else ipv4.new()
+    client.bind(("127.0.0.83", 0))
+    sctp_connectx(client, addresses)
+    [association] = client.open_associations()
+    flags = socket.SCTP_ADDR_OVER if style == "many" else 0
+
+    def sent():
+        paths = association.snapshot()["paths"]
+        return {path["address"]: path["packets_sent"] for path in paths}
+
+    for host, port in addresses * 2:
+        before = sent()
+        socket.sctp_sendmsg(client, bytes(1000), (host, port), flags=flags)
+        assert message(server)[0] == bytes(1000)
+        assert sent()[host] > before[host]

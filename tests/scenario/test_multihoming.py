@@ -467,3 +467,16 @@ def test_unanswered_heartbeats_back_off():
     p.run_for(181 * SECOND)
     assert path_events(p.client)[-1] == (SERVER_ADDRESSES[1], AVAILABLE)
     assert p.client.snapshot()["paths"][1]["error_count"] == 0  # 9260-8.3-05
+
+
+def test_message_to_a_chosen_address():
+    """RFC 6458 section 5.3.2 (SCTP_ADDR_OVER), RFC 9260 section 11.1.5: one message by another path."""
+    p = two_paths().establish()
+    p.run_for(5 * SECOND)                                # both paths are confirmed
+    p.network.records.clear()
+    for path in (1, 255, 1):
+        p.client.association.submit(bytes(1000), now=p.network.now, path=path)
+    assert p.until(lambda: len(p.server.received) == 3)
+    went = [record.destination for record in p.network.records
+            if record.source in CLIENT_ADDRESSES and b"\0" * 900 in record.packet]
+    assert went == [SERVER_ADDRESSES[1], SERVER_ADDRESSES[0], SERVER_ADDRESSES[1]]
