@@ -2,6 +2,12 @@
 import sys
 from pathlib import Path
 
+import pysctpsock
+from pysctpsock.cli import free_udp_port
+
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 pytest_plugins = ["failures"]
+
+# Before any test module is loaded, for some make a socket then; test runs side by side do not meet.
+pysctpsock.configure(udp_port=free_udp_port())

@@ -1,23 +1,11 @@
 """Sockets of the API tests: client and server in one process, UDP encapsulation over loopback."""
-import socket as kernel
-
 import gevent
 import pytest
 
-import pysctpsock
 from pysctpsock import socket
 from pysctpsock.socket import AF_INET, AF_INET6, IPPROTO_SCTP, SOCK_SEQPACKET, SOCK_STREAM
 
 LOOPBACK = {AF_INET: "127.0.0.1", AF_INET6: "::1"}
-
-
-def free_udp_port():
-    with kernel.socket(AF_INET6, kernel.SOCK_DGRAM) as probe:
-        probe.bind(("::", 0))
-        return probe.getsockname()[1]
-
-
-pysctpsock.configure(udp_port=free_udp_port())
 
 
 def subscribe(sock, *events):

@@ -5,10 +5,6 @@ import processes
 import pytest
 from udp_relay import free_udp_port
 
-import pysctpsock
-
-pysctpsock.configure(udp_port=free_udp_port())
-
 
 @pytest.fixture
 def run_program(tmp_path):
