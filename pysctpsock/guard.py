@@ -26,6 +26,19 @@ END_TIME = 2.0  # seconds that stop() waits for the thread
 logger = logging.getLogger("pysctpsock")
 
 
+class Pipe:
+    """What wakes the guard.  It closes with the last reference: nobody writes to a closed descriptor."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        os.set_blocking(self.writer, False)
+
+    def __del__(self) -> None:
+        os.close(self.reader)
+        os.close(self.writer)
+
+
 class Guard:
     """Guard(engine, take_over): take_over() is called in the guard's thread when it must drive."""
 
@@ -38,16 +51,14 @@ class Guard:
         self._ended = allocate_lock()
         self._woken = False
         self._idle_until: int | None = None  # standing by; the deadline that it knows
-        self._pipe: tuple[int, int] | None = None
+        self._pipe: Pipe | None = None
         self._carriers_changed = True
 
     def start(self) -> None:
         """Start the thread unless it runs."""
         if self._pipe is not None or self._stopped:
             return
-        self._pipe = os.pipe()
-        for end in self._pipe:
-            os.set_blocking(end, False)
+        self._pipe = Pipe()
         self._ended.acquire()
         try:
             self._thread = start_new_thread(self._run, ())
@@ -64,8 +75,7 @@ class Guard:
     def abandon(self) -> None:
         """In the child after fork(), where there is no such thread."""
         self._stopped = True
-        if self._pipe is not None:
-            self._close_pipe()
+        self._pipe = None
 
     def is_current(self) -> bool:
         """Whether the caller is in the guard's thread."""
@@ -90,10 +100,11 @@ class Guard:
 
     def wake(self) -> None:
         """Look again at what is to be done."""
-        if not self._woken and self._pipe is not None and not self.is_current():
+        pipe = self._pipe
+        if not self._woken and pipe is not None and not self.is_current():
             self._woken = True
             self._idle_until = None
-            os.write(self._pipe[1], b"\0")
+            os.write(pipe.writer, b"\0")
 
     # --- the thread
 
@@ -101,7 +112,7 @@ class Guard:
         self._thread = get_ident()
         assert self._pipe is not None
         self._alone = poll()
-        self._alone.register(self._pipe[0], POLLIN)
+        self._alone.register(self._pipe.reader, POLLIN)
         grace = SHORTEST_GRACE
         try:
             while not self._stopped:
@@ -125,14 +136,14 @@ class Guard:
     def _clear_wake(self) -> None:
         """Forget a wake-up, before looking at what it was for: one that comes now is for the same."""
         assert self._pipe is not None
-        os.read(self._pipe[0], 16)
+        os.read(self._pipe.reader, 16)
         self._woken = False
 
     def _watch_carriers(self) -> None:
         assert self._pipe is not None
         self._carriers_changed = False
         self._all = poll()
-        self._all.register(self._pipe[0], POLLIN)
+        self._all.register(self._pipe.reader, POLLIN)
         self._indexes: dict[int, int] = {}
         blocked = self.engine.blocked
         for carrier in self.engine.carriers:
@@ -143,8 +154,8 @@ class Guard:
     def _ready_carriers(self, timeout: float | None) -> list[int]:
         """The descriptors of carriers that are readable, or have room, after so many seconds at most."""
         ready = [fd for fd, _ in self._all.poll(None if timeout is None else ceil(timeout * 1000))]
-        if self._pipe is not None and self._pipe[0] in ready:
-            ready.remove(self._pipe[0])
+        if self._pipe is not None and self._pipe.reader in ready:
+            ready.remove(self._pipe.reader)
             self._clear_wake()
         return ready
 
@@ -178,10 +189,5 @@ class Guard:
     def _finish(self) -> None:
         self._thread = 0
         self._stopped = True
-        self._close_pipe()
+        self._pipe = None
         self._ended.release()
-
-    def _close_pipe(self) -> None:
-        ends, self._pipe = self._pipe, None
-        for end in ends or ():
-            os.close(end)

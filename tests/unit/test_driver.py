@@ -449,6 +449,20 @@ def test_close_ends_the_guard(host):
 # --- fork, exit
 
 
+def test_a_wake_up_that_meets_the_end_of_the_guard(host):
+    """The guard may end between a thread's look at it and the wake-up: nothing is written anywhere else."""
+    guard = host.driver._guard
+
+    def end_meanwhile():
+        guard.is_current = lambda: False
+        guard.stop()
+        return False
+
+    guard.is_current = end_meanwhile
+    guard.change()
+    assert guard._pipe is None
+
+
 def test_after_fork_the_child_is_refused_and_takes_nothing(hosts):
     """The child's hub runs for a while: the datagram is still the parent's."""
     a, b = hosts
