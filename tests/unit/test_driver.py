@@ -458,8 +458,9 @@ def test_a_wake_up_that_meets_the_end_of_the_guard(host):
         guard.stop()
         return False
 
+    guard._woken = False  # what woke it when the host was made is done with
     guard.is_current = end_meanwhile
-    guard.change()
+    guard.wake()
     assert guard._pipe is None
 
 
