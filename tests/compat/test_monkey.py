@@ -83,8 +83,9 @@ print(again.recv(100).decode(), type(client).__module__.partition(".")[0])
 
 # ------------------------------------------------------------------ the program and its surroundings
 
-def test_arguments_are_the_programs(run_program, tmp_path):
+def test_arguments_are_the_programs(run_program, tmp_path, monkeypatch):
     """sys.argv, __name__ and sys.path are as Python would have them."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     shown = run_program("import sys; print(sys.argv, __name__, sys.path[0])", "--no-pysctp",
                         arguments=["--only", "-m", "x"])
     path = tmp_path / "program.py"
@@ -98,8 +99,9 @@ def test_exit_codes_are_the_programs(run_program, end, status):
     run_program(end, status=status)
 
 
-def test_a_module_is_run_as_python_does(tmp_path):
+def test_a_module_is_run_as_python_does(tmp_path, monkeypatch):
     """-m: the module from the current folder, its path in sys.argv[0], its arguments behind."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     (tmp_path / "some_module.py").write_text("import sys; print(sys.argv, __name__); sys.exit(4)")
     done = processes.run(["-m", "pysctpsock.monkey", "-m", "some_module", "-m", "x"], free_udp_port())
     assert done.returncode == 4, done.stderr

@@ -85,7 +85,7 @@ def test_tshark_sees_sctp_and_no_tcp(patched, served_file, tmp_path):
     watcher = subprocess.Popen(
         [tshark.require_tshark(), "-i", "lo", "-w", capture,
          "-f", f"udp port {patched.udp_port} or tcp port {port}"],
-        stderr=subprocess.PIPE, text=True)
+        stderr=subprocess.PIPE, text=True, env=tshark.environment())
     said = watcher.stderr.readline()
     while said and "Capturing on" not in said:
         if "permission" in said.lower():
