@@ -107,7 +107,7 @@ def test_the_peers_end_wakes_the_reader_in_another_thread(ipv4):
     assert reader.get() == b""
 
 
-# The core never lets go of the GIL half-way, but a tracer, which is Python code, does so at each of its lines.
+# The core never lets go of the GIL half-way, but a tracer, which is Python code, does so at each line of it.
 @pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer lets other threads into the core")
 def test_readers_in_many_threads_share_the_messages(ipv4):
     """Each message goes to one of them, whole; the end to all."""
