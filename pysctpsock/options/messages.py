@@ -109,10 +109,12 @@ OPTIONS = [
     Option("SCTP_CONTEXT", structs.sctp_assoc_value, "A", context_get, context_set, rfc="8.1.25",
            about="The context that comes with received messages."),
     stored("SCTP_FRAGMENT_INTERLEAVE", exact=True, rfc="8.1.20",
-           about="Whether another association's messages may come between the pieces of one."),
+           about="Whether another association's messages may come between the pieces of one. "
+                 "Kept, without effect: messages come whole."),
     stored("SCTP_PARTIAL_DELIVERY_POINT", value_of=int, wrong=above_half_of_buffer, exact=True,
            rfc="8.1.21", errors=("EINVAL: more than half of the receive buffer",),
-           about="From how many bytes unfinished messages are handed out; 0: when they fill the window."),
+           about="From how many bytes unfinished messages are handed out. "
+                 "Kept, without effect: messages come whole."),
     Option("SCTP_DISABLE_FRAGMENTS", None, "", *switch("disable_fragments"), rfc="8.1.11",
            about="Messages that do not fit one packet are refused with EMSGSIZE."),
     Option("SCTP_DEFAULT_SEND_PARAM", structs.sctp_sndrcvinfo, "A",
