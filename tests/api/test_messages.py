@@ -7,6 +7,8 @@ import time
 import gevent
 import pytest
 from errnos import raises
+from many import until_queued
+from waiting import fill, until
 
 from pysctpsock import notifications, socket
 from pysctpsock.socket import (
@@ -200,20 +202,12 @@ def test_sender_waits_for_room(ipv4):
 def test_full_send_buffer_without_waiting(ipv4):
     """EAGAIN, and room again after the peer has read."""
     client, server = ipv4.pair()
-    client.setblocking(False)
-    sent = refusals = 0
-    while refusals < 2:  # until the peer's buffer is full too, and that has been acknowledged
-        try:
-            sent += client.send(bytes(3000)) // 3000
-            refusals = 0
-        except BlockingIOError:
-            refusals += 1
-            gevent.sleep(0.3)
+    sent = fill(client, 3000)
     client.settimeout(0.1)
     before = time.monotonic()
     with pytest.raises(TimeoutError):
         client.send(bytes(3000))
-    assert time.monotonic() - before < 2
+    assert time.monotonic() - before > 0.09
     with pytest.raises(BlockingIOError):
         client.send(bytes(3000), MSG_DONTWAIT)
     for _ in range(sent):
@@ -232,7 +226,7 @@ def test_sender_learns_of_the_end(ipv4):
             client.send(bytes(3000))
 
     sender = gevent.spawn(flood)
-    gevent.sleep(0.2)
+    until(lambda: len(client._writers))
     server.close()  # unread data: ABORT
     with raises(errno.ECONNRESET):
         sender.get(timeout=5)
@@ -331,7 +325,7 @@ def test_nothing_to_read(ipv4):
     before = time.monotonic()
     with pytest.raises(TimeoutError):
         server.recv(9)
-    assert 0.1 < time.monotonic() - before < 2
+    assert time.monotonic() - before > 0.14
     listener = ipv4.listener()
     listener.setblocking(False)
     with raises(errno.EAGAIN):  # case 37
@@ -392,7 +386,7 @@ def test_ancillary_data_of_received_messages(ipv4):
     server.setsockopt(IPPROTO_SCTP, socket.SCTP_RECVNXTINFO, 1)
     for number in range(3):
         sctp_sendmsg(client, b"message", stream_no=number, ppid=number)
-    gevent.sleep(0.05)
+    until_queued(server, 3)
     data, items, flags, _ = server.recvmsg(99, 200)
     assert [item[:2] for item in items] == [(132, socket.SCTP_NXTINFO), (132, SCTP_RCVINFO),
                                             (132, SCTP_SNDRCV)]
@@ -437,7 +431,7 @@ def test_sendv_and_recvv(ipv4):
     server.setsockopt(IPPROTO_SCTP, socket.SCTP_RECVNXTINFO, 1)
     client.send(b"one")
     client.send(b"two")
-    gevent.sleep(0.05)
+    until_queued(server, 2)
     _, _, info, kind, _ = sctp_recvv(server, 99)
     assert (info.recvv_nxtinfo.nxt_length, kind) == (3, socket.SCTP_RECVV_RN)
     with raises(errno.EINVAL):

@@ -287,10 +287,8 @@ def test_connect_fills_the_queue(ipv4):
     for _ in range(3):
         ipv4.connect(listener)
     refused = ipv4.new()
-    before = time.monotonic()
     with raises(errno.ECONNREFUSED):
         refused.connect(listener.getsockname())
-    assert time.monotonic() - before < 1
     ipv4.accept(listener)
     refused.connect(listener.getsockname())
     assert refused.getpeername() == listener.getsockname()
@@ -311,10 +309,8 @@ def test_connect_where_no_stack_is(ipv4):
         closed = probe.getsockname()[1]
     sock.setsockopt(IPPROTO_SCTP, socket.SCTP_REMOTE_UDP_ENCAPS_PORT,
                     socket.sctp_udpencaps(sue_port=socket.htons(closed)))
-    before = time.monotonic()
     with raises(errno.ECONNREFUSED):
         sock.connect(("127.0.0.1", 5000))
-    assert time.monotonic() - before < 1
 
 
 def silent_peer(sock):

@@ -6,6 +6,8 @@ import struct
 import gevent
 import pytest
 from errnos import raises
+from many import until_queued
+from waiting import ended, until
 
 from pysctpsock import socket
 from pysctpsock.socket import (
@@ -85,7 +87,7 @@ def test_status_counts_what_waits(ipv4):
     client, server = ipv4.pair()
     for _ in range(3):
         client.send(b"waits")
-    gevent.sleep(0.05)
+    until_queued(server, 3)
     status = sctp_status.unpack(server.getsockopt(SOL_SCTP, SCTP_STATUS, 176))
     assert status.sstat_penddata == 3
 
@@ -97,7 +99,7 @@ def test_status_without_association(ipv4):
         ipv4.new().getsockopt(SOL_SCTP, SCTP_STATUS, 176)
     client.close()
     assert server.recv(9) == b""
-    gevent.sleep(0.05)
+    until(lambda: ended(server))
     with raises(errno.EINVAL):
         server.getsockopt(SOL_SCTP, SCTP_STATUS, 176)
 

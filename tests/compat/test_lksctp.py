@@ -7,6 +7,7 @@ from pathlib import Path
 import gevent
 import pytest
 from errnos import raises
+from many import until_queued
 
 from pysctpsock import socket, structs
 from pysctpsock.compat import lksctp
@@ -80,7 +81,7 @@ def test_received_information(pair):
     server.setsockopt(socket.SOL_SCTP, socket.SCTP_RECVNXTINFO, 1)
     for ppid in (1, 2, 3, 4):
         client.sctp_sendmsg(b"message", ppid=ppid, stream_no=ppid)
-    gevent.sleep(0.05)
+    until_queued(server, 4)
     buffer, sender, length = bytearray(20), structs.sockaddr_storage(), ctypes.c_int(128)
     sinfo, flags = structs.sctp_sndrcvinfo(), ctypes.c_int(socket.MSG_PEEK)
     assert lksctp.sctp_recvmsg(server, buffer, 20, sender, length, sinfo, flags) == 7
