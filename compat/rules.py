@@ -15,6 +15,8 @@ from typing import Any
 
 import gevent.socket as _gevent
 
+from pysctpsock.handle import refuse_to_copy
+
 from .tcp import TcpSocket
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -84,6 +86,8 @@ class StreamSocket:
     before connect() or bind() sees it change if the stream becomes TCP.  All but what is here is the inner
     socket's.
     """
+
+    __reduce_ex__ = refuse_to_copy
 
     def __init__(self, rules: Rules, family: int, type: int, proto: int) -> None:
         self._rules = rules

@@ -23,6 +23,7 @@ from gevent.monkey import get_original
 
 from pysctpsock import constants as c
 from pysctpsock import options, structs
+from pysctpsock.buffers import scatter, writable
 from pysctpsock.errors import error
 from pysctpsock.one_to_one import OneToOneSocket
 
@@ -92,6 +93,8 @@ class TcpSocket(OneToOneSocket):
         view = memoryview(data).cast("B")
         if self._writing_ended:
             raise error(errno.EPIPE)
+        if flags & _stdlib.MSG_OOB:
+            raise error(errno.EOPNOTSUPP, "SCTP has no urgent data")
         flags &= c.MSG_DONTWAIT
         sent, size = 0, min(MESSAGE_SIZE, self.parameters.send_buffer)
         while sent < len(view):
@@ -174,7 +177,7 @@ class TcpSocket(OneToOneSocket):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """As recv(), into a buffer; the number of bytes."""
-        view = memoryview(buffer).cast("B")
+        view = writable(buffer)
         if nbytes < 0:
             raise ValueError("negative buffersize in recv_into")
         if nbytes > len(view):
@@ -199,13 +202,9 @@ class TcpSocket(OneToOneSocket):
     def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0,
                      flags: int = 0) -> tuple[int, list[Any], int, None]:
         """As recvmsg(), into buffers."""
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
+        views = [writable(buffer) for buffer in buffers]
         data = self.recv(sum(map(len, views)), flags)
-        start = 0
-        for view in views:
-            part = data[start:start + len(view)]
-            view[:len(part)] = part
-            start += len(part)
+        scatter(data, views)
         return len(data), [], 0, None
 
     def _await_record(self, flags: int) -> bool:

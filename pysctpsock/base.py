@@ -24,6 +24,7 @@ from . import constants as c
 from ._cy.sockbase import Readiness
 from ._cy.user import SctpUser
 from .address import from_core, is_wildcard, to_core
+from .buffers import as_bytes, scatter, writable
 from .driver import WaitList
 from .errors import connecting, end_of, error
 from .handle import Handle
@@ -474,7 +475,7 @@ class SctpSocket(Handle):
     def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[tuple[int, int, Any]] = (), flags: int = 0,
                 address: Any = None) -> int:
         """Send the buffers as one message, as ancillary data says (RFC 6458 section 5.3); its length."""
-        data = b"".join(bytes(memoryview(buffer)) for buffer in buffers)
+        data = b"".join(map(as_bytes, buffers))
         flags = index(flags)
         self._check_sendable(data)
         return self._send(data, ancillary.parse(ancdata), flags, address)
@@ -590,7 +591,7 @@ class SctpSocket(Handle):
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
         """As recv_into(), with the peer's address."""
-        view = memoryview(buffer).cast("B")
+        view = writable(buffer)
         if nbytes < 0:
             raise ValueError("negative buffersize in recvfrom_into")
         if nbytes > len(view):
@@ -621,15 +622,9 @@ class SctpSocket(Handle):
     def recvmsg_into(self, buffers: Iterable[Any], ancbufsize: int = 0,
                      flags: int = 0) -> tuple[int, list[ancillary.Item], int, Address | None]:
         """As recvmsg(), into buffers."""
-        views = [memoryview(buffer).cast("B") for buffer in buffers]
-        if any(view.readonly for view in views):
-            raise TypeError("recvmsg_into() takes an iterable of buffers that can be written")
+        views = [writable(buffer) for buffer in buffers]
         data, items, msg_flags, address = self.recvmsg(sum(map(len, views)), ancbufsize, flags)
-        start = 0
-        for view in views:
-            part = data[start:start + len(view)]
-            view[:len(part)] = part
-            start += len(part)
+        scatter(data, views)
         return len(data), items, msg_flags, address
 
     def sctp_recvv(self, size: int, flags: int = 0,
@@ -748,10 +743,10 @@ class SctpSocket(Handle):
         `buflen` may be the structure (or bytes) that is also input, an address's for instance.
         """
         level, optname = options.c_number(level), options.c_number(optname)
-        buffer, as_bytes = options.buffer_to_fill(buflen)
+        buffer, wants_bytes = options.buffer_to_fill(buflen)
         self._check_open()
         value = options.get_option(self, level, optname, buffer)
-        return value if as_bytes else int.from_bytes(value, options.byteorder, signed=True)
+        return value if wants_bytes else int.from_bytes(value, options.byteorder, signed=True)
 
     def sctp_opt_info(self, assoc_id: int, opt: int, arg: Any) -> bytes:
         """The option's value, of the association or address that `arg` (structure or bytes) is about (8.4).
@@ -776,11 +771,6 @@ def check_kind(family: int, type: int) -> None:
         raise error(errno.EPROTONOSUPPORT, "SCTP has SOCK_STREAM and SOCK_SEQPACKET")
     if type not in (_socket.SOCK_STREAM, _socket.SOCK_SEQPACKET):
         raise error(errno.ESOCKTNOSUPPORT, f"socket type {type}")
-
-
-def as_bytes(data: Any) -> bytes:
-    """The bytes of a buffer."""
-    return data if type(data) is bytes else bytes(memoryview(data))
 
 
 def check_direction(how: int) -> None:

@@ -20,6 +20,11 @@ _detached: dict[int, Any] = {}  # nobody but the descriptor's owner knows of the
 _lock = RLock()
 
 
+def refuse_to_copy(self: Any, protocol: Any = None) -> Any:
+    """What pickle and copy call.  TypeError, as of the standard socket: dup() gives another handle."""
+    raise TypeError(f"cannot pickle {type(self).__name__!r} object")
+
+
 class Handle(SocketBase):
     """The part of a socket class that deals with descriptors."""
 
@@ -27,6 +32,7 @@ class Handle(SocketBase):
     _detached = False
     _read_ended = False
     _duplicates = 0
+    __reduce_ex__ = refuse_to_copy
 
     def fileno(self) -> int:
         """A descriptor that is readable and writable when the socket is; -1 when the socket is closed.
@@ -88,6 +94,8 @@ class Handle(SocketBase):
 
 class Duplicate:
     """A handle of a socket that has others: all calls are the socket's, close() closes this handle."""
+
+    __reduce_ex__ = refuse_to_copy
 
     def __init__(self, target: Any) -> None:
         self._target = target

@@ -14,7 +14,8 @@ from typing import Any
 from . import ancillary
 from . import constants as c
 from .address import is_wildcard
-from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, as_bytes, check_direction, locked
+from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, check_direction, locked
+from .buffers import as_bytes
 from .errors import connecting, end_of, error
 from .stack import Stack
 

@@ -2,8 +2,11 @@
 
 What the kernel answers by EFAULT for a bad pointer is Python's TypeError.
 """
+import copy
 import errno
+import gc
 import os
+import pickle
 import socket as kernel
 
 import gevent
@@ -209,3 +212,26 @@ def test_nodelay(ipv4, nodelay):
     for n in range(200):
         client.send(b"%d" % n)
     assert [server.recv(10) for _ in range(200)] == [b"%d" % n for n in range(200)]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_socket_is_not_copied(ipv4, copied):
+    """TypeError, as of the standard socket; the socket and its duplicate stay what they were."""
+    client, server = ipv4.pair()
+    with client.dup() as duplicate:
+        for sock in (client, duplicate, ipv4.many(listening=False)):
+            with pytest.raises(TypeError, match="cannot pickle"):
+                copied(sock)
+        gc.collect()
+        duplicate.send(b"still there")
+        assert server.recv(100) == b"still there"
+
+
+def test_a_buffer_that_cannot_be_written(ipv4):
+    """TypeError before anything is taken from the socket."""
+    client, server = ipv4.pair()
+    client.send(b"abc")
+    for call in (server.recv_into, server.recvfrom_into, lambda buffer: server.recvmsg_into([buffer])):
+        with pytest.raises((TypeError, BufferError)):
+            call(bytes(10))
+    assert server.recv(10) == b"abc"

@@ -96,6 +96,18 @@ def test_a_send_that_may_not_wait(pair):
     assert received == sent, "the mark of the end did not come behind all data"
 
 
+def test_buffers_are_looked_at_before_data_is_taken(pair):
+    """A buffer that cannot be written loses nothing; MSG_OOB is no part of the stream."""
+    client, server = pair
+    client.sendall(b"abc")
+    for call in (server.recv_into, server.recvfrom_into, lambda buffer: server.recvmsg_into([buffer])):
+        with pytest.raises(TypeError):
+            call(bytes(10))
+    with pytest.raises(OSError) as raised:
+        client.send(b"!", std.MSG_OOB)
+    assert raised.value.errno == errno.EOPNOTSUPP and server.recv(10) == b"abc"
+
+
 def test_half_close(pair):
     """After SHUT_WR the reply is read; the writer gets EPIPE; both ends: the association is over."""
     client, server = pair
