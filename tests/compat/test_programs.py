@@ -144,3 +144,12 @@ def test_signalling(patched):
     port = patched.start(EXAMPLES / "signalling.py", "serve", options=options).strip()
     assert patched.run(EXAMPLES / "signalling.py", "ask", port, options=options).splitlines() == [
         "ASP up answered 0 3 True", "capabilities answered 3 46 True", "data answered 1 3 True"]
+
+
+def test_diameter(patched):
+    """python-diameter from PyPI, which knows pysctp: two nodes exchange capabilities, then three requests."""
+    pytest.importorskip("diameter")
+    options = ("-m", "pysctpsock.monkey")
+    port = patched.start(EXAMPLES / "diameter_nodes.py", "serve", options=options).strip()
+    assert patched.run(EXAMPLES / "diameter_nodes.py", "ask", port, options=options).splitlines() == [
+        f"record {number} answered 2001" for number in range(3)]
