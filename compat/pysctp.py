@@ -14,7 +14,7 @@ from __future__ import annotations
 # A star import of pysctp has always given these, and the names of `socket`; `socket` itself is the module.
 import datetime
 import os
-import sys
+import sys  # noqa: F401
 import time  # noqa: F401
 from socket import *  # noqa: F403
 
@@ -244,7 +244,7 @@ class sctpsocket:
         if datalogging or self.datalogging:
             _record(msg, record_file_prefix)
         if self.ppid_swapped:
-            ppid = int.from_bytes((ppid & 0xFFFFFFFF).to_bytes(4, sys.byteorder), "big")
+            ppid = _sctp.swapped(ppid)
         return _sctp.sctp_send_msg(self._sk, msg, to, ppid, flags, stream, timetolive, context)
 
     def sctp_recv(self, maxlen: int) -> tuple[Pair | None, int, bytes | None, Any]:

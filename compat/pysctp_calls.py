@@ -210,6 +210,17 @@ def set_peer_primary(fd: Any, assoc_id: int, address: Pair) -> None:
 
 # ------------------------------------------------------------------ messages
 
+def _check_range(what: str, value: int, bits: int) -> None:
+    if not -(1 << bits - 1) <= value < 1 << bits:
+        raise OverflowError(f"{what} {value} has more than {bits} bits")
+
+
+def swapped(ppid: int) -> int:
+    """A payload protocol identifier as it lies in memory when it goes out in network byte order."""
+    _check_range("ppid", ppid, 32)
+    return _stdlib.htonl(ppid & 0xFFFFFFFF)
+
+
 def sctp_send_msg(fd: Any, msg: Any, to: Any, ppid: int, flags: int, stream: int, timetolive: int,
                   context: int) -> int:
     """Send one message; its length.  `ppid` goes as it lies in memory, `to` is a pair or an association's id.
@@ -222,8 +233,7 @@ def sctp_send_msg(fd: Any, msg: Any, to: Any, ppid: int, flags: int, stream: int
         raise ValueError("an empty message wants MSG_EOF")
     for what, value, bits in (("ppid", ppid, 32), ("flags", flags, 16), ("stream", stream, 16),
                               ("timetolive", timetolive, 32), ("context", context, 32)):
-        if not -(1 << bits - 1) <= value < 1 << bits:
-            raise OverflowError(f"{what} {value} has more than {bits} bits")
+        _check_range(what, value, bits)
     where = None
     if isinstance(to, int):
         where = sock.sctp_getpaddrs(to)[0]

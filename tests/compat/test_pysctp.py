@@ -1,4 +1,5 @@
 """pysctp's interface (pysctpsock.compat.pysctp): all of what pysctp 0.7.3 has, and its quirks by number."""
+import contextlib
 import errno
 import os
 import socket as std
@@ -6,11 +7,13 @@ import sys
 
 import gevent
 import pytest
+from waiting import until
 
 from pysctpsock.compat import pysctp as sctp
 from pysctpsock.compat import pysctp_calls as _sctp
 
 HOST = "127.0.0.1"
+ABORT = bytes([1, 0, 0, 0, 0, 0, 0, 0])  # SO_LINGER {1, 0}
 
 
 @pytest.fixture
@@ -111,6 +114,7 @@ def test_notification_table_and_factory(capsys):
 # ------------------------------------------------------------------ data classes
 
 ZEROS = {
+    "notification": "type flags",
     "initmsg": "num_ostreams max_instreams max_attempts max_init_timeo",
     "sndrcvinfo": "stream ssn flags context timetolive tsn cumtsn assoc_id",
     "assoc_change": "type flags state error outbound_streams inbound_streams assoc_id",
@@ -133,7 +137,7 @@ OTHERS = {"paddr_change": {"addr": ("", 0)}, "remote_error": {"data": ""}, "send
 @pytest.mark.parametrize("name", ZEROS)
 def test_initial_attributes(name):
     """Plain holders, all 0 but addresses and data; `ppid` only after receiving; attributes can be added."""
-    made = getattr(sctp, name)()
+    made = getattr(sctp, name)(*[None] * (name == "notification"))
     values = {**dict.fromkeys(ZEROS[name].split(), 0), **OTHERS.get(name, {})}
     nested = {key: made.__dict__.pop(key) for key in ("info", "primary") if key in made.__dict__}
     assert vars(made) == values
@@ -281,6 +285,32 @@ def test_what_a_socket_is(opened):
     assert opened(sctp.sctpsocket(std.AF_INET, sctp.UDP_STYLE, None)).type == std.SOCK_SEQPACKET
 
 
+def test_what_is_delegated(server, opened):
+    """Section 4: the inner socket's methods, those that a program of plain sockets knows."""
+    client = opened(sctp.sctpsocket_tcp(std.AF_INET))
+    assert client.connect_ex(server.getsockname()) == 0
+    accepted = opened(server.accept()[0])
+    client.sendall(b"one")
+    assert accepted.recv(10) == b"one"
+    client.send(b"two")
+    assert accepted.recvfrom(10)[0] == b"two"
+    client.sendto(b"three", server.getsockname())
+    with accepted.makefile("rb") as file:
+        assert file.read(5) == b"three"
+    client.setsockopt(std.SOL_SOCKET, std.SO_REUSEADDR, 1)
+    assert client.getsockopt(std.SOL_SOCKET, std.SO_REUSEADDR) == 1 and client.fileno() >= 0
+    client.shutdown(std.SHUT_WR)
+    assert accepted.recv(10) == b""
+
+
+def test_a_socket_reads_its_settings(opened):
+    """Quirk 22: INITMSG and EVENTS are read when an object is made, of a socket in any state."""
+    sock = opened(sctp.sctpsocket_tcp(std.AF_INET))
+    sock.initparams.num_ostreams, sock.events.association = 7, 1
+    again = sctp.sctpsocket_tcp(std.AF_INET, sock.sock())
+    assert (again.initparams.num_ostreams, again.events.association) == (7, 1)
+
+
 def test_the_styles(opened):
     """What a style does not have raises IOError; the property autoclose reaches the socket."""
     tcp, udp = opened(sctp.sctpsocket_tcp(std.AF_INET)), opened(sctp.sctpsocket_udp(std.AF_INET))
@@ -371,7 +401,8 @@ def test_wrong_messages(pair):
     client, _ = pair
     with pytest.raises(ValueError):
         client.sctp_send(b"")
-    for wrong in ({"stream": 1 << 16}, {"flags": 1 << 32}, {"timetolive": 1 << 33}, {"context": 1 << 32}):
+    for wrong in ({"stream": 1 << 16}, {"flags": 1 << 32}, {"timetolive": 1 << 33}, {"context": 1 << 32},
+                  {"ppid": 1 << 32}, {"ppid": -1 << 32}):
         with pytest.raises(OverflowError):
             client.sctp_send(b"x", **wrong)
     for wrong in ("127.0.0.1", (HOST,), (HOST, 1, 0, 0), (1, 2), (HOST, "1")):
@@ -399,6 +430,36 @@ def test_notifications(server, opened):
         events.append(client.sctp_recv(1000)[3])  # nothing, until SHUTDOWN COMPLETE has come
     assert type(events[0]) is sctp.shutdown_event
     assert events[-1].state == sctp.assoc_change.state_SHUTDOWN_COMP
+
+
+def test_a_message_that_failed(pair):
+    """send_failed: the data, and a sndrcvinfo of what it was sent with."""
+    client, server = pair
+    client.events.send_failure = 1
+    client.setblocking(False)
+    last = 0
+    with contextlib.suppress(BlockingIOError):  # until the buffer is full, whose end is not even sent
+        while True:
+            client.sctp_send(b"unread" * 200, stream=3, context=last + 1)
+            last += 1
+    client.setblocking(True)
+    server.setsockopt(std.SOL_SOCKET, std.SO_LINGER, ABORT)
+    server.close()
+    event = client.sctp_recv(5000)[3]
+    while event.info.context != last:
+        event = client.sctp_recv(5000)[3]
+    assert isinstance(event, sctp.send_failed) and isinstance(event.info, sctp.sndrcvinfo)
+    assert (event.info.stream, event.data, event.flags) == (3, b"unread" * 200, event.flag_DATA_UNSENT)
+
+
+def test_adaptation_is_told(server, opened):
+    """adaptation_event: the indication of the peer."""
+    client = opened(sctp.sctpsocket_tcp(std.AF_INET))
+    server.adaptation, client.events.adaptation_layer = 47, 1
+    client.connect(server.getsockname())
+    event = client.sctp_recv(1000)[3]
+    assert isinstance(event, sctp.adaptation_event) and event.adaptation_ind == 47
+    assert event.assoc_id == client.get_status().assoc_id
 
 
 def test_an_unexpected_event(pair):
@@ -506,6 +567,22 @@ def test_status_and_addresses_of_the_peer(pair):
     assert info.cwnd > 0 and info.rto > 0 and info.mtu > 0 and info.sockaddr == server.getsockname()
 
 
+def test_the_primary_address(opened):
+    """set_primary() changes where data goes; set_peer_primary() asks the peer, which has no ASCONF."""
+    server, client = opened(sctp.sctpsocket_tcp(std.AF_INET)), opened(sctp.sctpsocket_tcp(std.AF_INET))
+    server.bindx([(HOST, 0)])
+    port = server.getsockname()[1]
+    server.bindx([("127.0.0.2", port)])
+    server.listen(1)
+    client.connectx([(HOST, port)])
+    for host in ("127.0.0.2", HOST):
+        until(lambda host=host: client.get_paddrinfo(0, (host, port)).state == sctp.paddrinfo.state_ACTIVE)
+        client.set_primary(0, (host, port))
+        assert client.get_status().primary.sockaddr == (host, port)
+    with pytest.raises(OSError):
+        client.set_peer_primary(0, client.getsockname())
+
+
 def test_parameters(pair):
     """get, change, set, get: rtoinfo, assocparams, paddrparams with all its fields (quirk 7)."""
     client, server = pair
@@ -570,6 +647,20 @@ def test_a_reader_is_woken_when_the_socket_is_closed(pair):
     with pytest.raises(OSError) as raised:
         reader.get()
     assert raised.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize("name, value", {
+    "nodelay": 1, "adaptation": 5, "sndbuf": 50_000, "rcvbuf": 50_000, "disable_fragments": 1, "mappedv4": 0,
+    "maxseg": 700, "autoclose": 9}.items())
+def test_the_helpers_functions(opened, name, value):
+    """Section 9: pairs get_ and set_ with a descriptor; those of structures are what the sockets call."""
+    fd = opened(sctp.sctpsocket_udp(std.AF_INET)).fileno()
+    getattr(_sctp, "set_" + name)(fd, value)
+    assert getattr(_sctp, "get_" + name)(fd) in (value, 2 * value)
+    for structure in ("initparams", "events", "rtoinfo", "assocparams", "paddrparams"):
+        assert getattr(_sctp, "get_" + structure) and getattr(_sctp, "set_" + structure)
+    assert all(getattr(_sctp, f"have_sctp_{what}")() for what in (
+        "multibuf", "noconnect", "prsctp", "setprimary", "addip"))
 
 
 def test_calls_by_descriptor(many):
