@@ -30,6 +30,7 @@ from .errors import connecting, end_of, error
 from .handle import Handle
 from .interfaces import local_hosts
 from .stack import Claim, Stack, check_local, stack
+from .timeouts import Timeouts
 
 Address = tuple[Any, ...]
 
@@ -63,14 +64,13 @@ def locked(method: Method) -> Method:
     return cast(Method, run)
 
 
-class SctpSocket(Handle):
+class SctpSocket(Handle, Timeouts):
     """An SCTP socket; OneToOneSocket and OneToManySocket have the rules of their styles."""
 
     style = _socket.SOCK_STREAM  # what socket() takes for it
     one_to_many = False
     sibling: Callable[[], Any]  # makes an empty one-to-one socket of the public class
     _closed = True  # until made
-    _timeout: float | None
 
     def __init__(self, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM,
                  proto: int = c.IPPROTO_SCTP) -> None:
@@ -175,28 +175,6 @@ class SctpSocket(Handle):
         raise TypeError(f"cannot pickle {self.__class__.__name__!r} object")
 
     # ------------------------------------------------------------------ waiting
-
-    def settimeout(self, value: float | None) -> None:
-        """Seconds that a call may wait; 0: none may wait; None: for ever."""
-        if value is not None:
-            value = float(value)
-            if value < 0:
-                raise ValueError("Timeout value out of range")
-        self._timeout = value
-
-    def gettimeout(self) -> float | None:
-        """What settimeout() set."""
-        return self._timeout
-
-    timeout = property(gettimeout)
-
-    def setblocking(self, flag: bool) -> None:
-        """settimeout(None) or settimeout(0)."""
-        self._timeout = None if flag else 0.0
-
-    def getblocking(self) -> bool:
-        """Whether calls may wait."""
-        return self._timeout != 0.0
 
     def may_wait(self, flags: int = 0) -> bool:
         """Whether a call with these MSG_ flags may wait."""

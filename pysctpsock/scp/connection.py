@@ -15,6 +15,8 @@ from typing import Any
 from .._cy.scp_connection import ScpConnection
 from .._cy.scp_options import ScpOptions
 from ..errors import error
+from ..handle import refuse_to_copy
+from ..timeouts import Timeouts
 from .errors import reason_error
 from .hub import Transport, dial, listening_socket
 from .session import Session
@@ -23,7 +25,7 @@ UNSENT = 1 << 18
 CLOSE_TIMEOUT = 10.0  # seconds that close() waits for open sessions
 
 
-class Connection:
+class Connection(Timeouts):
     """Connection(sock, client): one end of an SCP connection over a connected stream socket, which it owns.
 
     `client`: this side opened the socket's connection; the other side must say the opposite.  `accepting`:
@@ -33,6 +35,7 @@ class Connection:
     """
 
     _closed = True  # until made
+    __reduce_ex__ = refuse_to_copy
 
     def __init__(self, sock: Any, client: bool, *, accepting: bool | None = None, keepalive: bool = False,
                  unsent: int = UNSENT, **options: Any) -> None:
@@ -41,8 +44,6 @@ class Connection:
             self._core.accepting = accepting
         if keepalive:
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, 1)
-        self.family: int = sock.family
-        self._names = sock.getsockname(), sock.getpeername()
         self._timeout = _socket.getdefaulttimeout()
         self._transport = Transport(sock, self._core, unsent)
         self._closed = False
@@ -59,7 +60,7 @@ class Connection:
         opened = self._core.open()
         if opened is None:
             raise self._why_over() or error(errno.EADDRNOTAVAIL, "no session id is left")
-        session = Session(self, opened)
+        session = Session(self, self._transport, opened)
         if end and not len(data):
             session.shutdown(_socket.SHUT_WR)
         elif message:
@@ -92,7 +93,7 @@ class Connection:
             if not transport.acceptors.wait(deadline):
                 raise TimeoutError("timed out")
             self._check_open()
-        return Session(self, arrived)
+        return Session(self, self._transport, arrived)
 
     def __iter__(self) -> Iterator[Session]:
         """The sessions that the peer opens, until it ends the connection."""
@@ -121,15 +122,12 @@ class Connection:
     def accepting(self, value: bool) -> None:
         self._core.accepting = value
 
-    def settimeout(self, value: float | None) -> None:
-        """Seconds that accept() may wait; None: for ever."""
-        self._timeout = value
-
-    def gettimeout(self) -> float | None:
-        """What settimeout() set."""
-        return self._timeout
-
     # ------------------------------------------------------------------ what it is
+
+    @property
+    def family(self) -> int:
+        """That of the socket below."""
+        return self._transport.family
 
     @property
     def client(self) -> bool:
@@ -138,19 +136,21 @@ class Connection:
 
     def getsockname(self) -> Any:
         """The local address of the socket below."""
-        return self._names[0]
+        return self._transport.names[0]
 
     def getpeername(self) -> Any:
         """The peer's address."""
-        return self._names[1]
+        return self._transport.names[1]
 
     def snapshot(self) -> dict[str, Any]:
         """Everything there is to see: sessions, queues, and the counted reasons of what went wrong."""
-        return {"local": self._names[0], "peer": self._names[1], **self._core.snapshot()}
+        local, peer = self._transport.names
+        return {"local": local, "peer": peer, **self._core.snapshot()}
 
     def __repr__(self) -> str:
         role, state = "client" if self.client else "server", " [closed]" if self._transport.closed else ""
-        return (f"<{self.__class__.__qualname__}{state} {role} {self._names[0]} - {self._names[1]}, "
+        local, peer = self._transport.names
+        return (f"<{self.__class__.__qualname__}{state} {role} {local} - {peer}, "
                 f"{len(self._core.sessions)} sessions>")
 
     # ------------------------------------------------------------------ the end
@@ -181,6 +181,8 @@ class Connection:
 
     def abort(self) -> None:
         """Close the socket at once; all open sessions get ECONNABORTED."""
+        if not (self._transport.closed or self._transport.orphaned):
+            self._transport.check()
         self._closed = True
         self._transport.close()
 
@@ -197,7 +199,7 @@ class Connection:
         if not self._closed:
             if not self._transport.closed:
                 warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
-            self.abort()
+            self._transport.in_own_thread(self._transport.close)  # the collector runs in any thread
 
 
 class Listener:

@@ -11,6 +11,7 @@ import errno
 import os
 import ssl
 import weakref
+from collections.abc import Callable
 from time import monotonic, monotonic_ns
 from typing import Any
 
@@ -20,6 +21,7 @@ from gevent.hub import Waiter
 from .._cy.scp_connection import ScpConnection
 from .._cy.scp_io import send_pending
 from ..errors import error
+from ..native import get_ident
 
 READ, WRITE = 1, 2  # gevent's loop.io events
 BUFFER = 1 << 17
@@ -42,7 +44,9 @@ class Transport:
     """
 
     def __init__(self, sock: Any, core: ScpConnection, unsent: int) -> None:
-        self._tls = isinstance(sock, ssl.SSLSocket)
+        self.family: int = sock.family
+        self.names = sock.getsockname(), sock.getpeername()
+        self._tls = hasattr(sock, "do_handshake")  # an SSLSocket, of the ssl module or of gevent's
         if not self._tls:  # the system's own class: nobody else waits for it
             sock = _socket.socket(sock.family, sock.type, sock.proto, sock.detach())
         self.sock, self.core = sock, core
@@ -55,7 +59,8 @@ class Transport:
         self.acceptors = WaitList(self)
         self.changed = WaitList(self)
         self.closed = False
-        self._pid = os.getpid()
+        self.orphaned = False  # in the child after a fork
+        self._thread = get_ident()
         self._crossed = 0  # READ: reading needs room (TLS), WRITE: writing needs bytes
         self._scheduled = False
         self._sleepers = 0
@@ -74,9 +79,9 @@ class Transport:
 
     def check(self) -> None:
         """RuntimeError in another thread than the transport's, OSError (EBADF) in a forked child."""
-        if os.getpid() != self._pid:
-            raise error(errno.EBADF, "the connection belongs to the parent process")
-        if get_hub() is not self.hub:
+        if get_ident() != self._thread or self.orphaned:
+            if self.orphaned:
+                raise error(errno.EBADF, "the connection belongs to the parent process")
             raise RuntimeError("this SCP connection belongs to another thread")
 
     # ------------------------------------------------------------------ reading and writing
@@ -102,6 +107,13 @@ class Transport:
         if not self._scheduled:
             self._scheduled = True
             self.loop.run_callback(self._turn)
+
+    def in_own_thread(self, function: Callable[[], None]) -> None:
+        """Call it, or have the loop call it soon if this is another thread."""
+        if get_ident() == self._thread:
+            function()
+        elif not self.closed:
+            self.loop.run_callback_threadsafe(function)
 
     def _turn(self) -> None:
         self._scheduled = False
@@ -158,7 +170,7 @@ class Transport:
         if view is None:
             return 0
         with view:
-            count = self.sock.send(view)
+            count = self.sock.write(view)  # gevent's send() gives 0 where it would wait
         self.core.sent(count)
         return count
 
@@ -247,7 +259,7 @@ class Transport:
 
     def abandon(self) -> None:
         """In the child after fork(): what arrives is the parent's."""
-        self.closed = True
+        self.closed = self.orphaned = True
         self._reader.stop()
         self._writer.stop()
         if self._timer is not None:

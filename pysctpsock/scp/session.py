@@ -9,17 +9,17 @@ import socket as _socket
 import warnings
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._cy.scp_session import ScpSession
+from ..buffers import as_bytes, writable
 from ..constants import MSG_DONTWAIT, MSG_EOR, MSG_NOSIGNAL
 from ..descriptor import ENDED, READ_ENDED, READABLE, WRITABLE, Descriptor
 from ..errors import error
+from ..handle import refuse_to_copy
+from ..timeouts import Timeouts
 from .errors import IncompleteMessage, reason_error
-from .hub import WaitList, now
-
-if TYPE_CHECKING:
-    from .connection import Connection
+from .hub import Transport, WaitList, now
 
 MSG_EOR, MSG_DONTWAIT = int(MSG_EOR), int(MSG_DONTWAIT)  # plain numbers: enumerations are slow
 MSG_MORE = getattr(_socket, "MSG_MORE", 0)
@@ -44,22 +44,24 @@ class Waiters:
             self.descriptor.update()
 
 
-class Session:
+class Session(Timeouts):
     """One session; made by Connection.open() and Connection.accept().
 
     The program ends its direction with shutdown(SHUT_WR) or close(); reset() throws everything away.
-    Errors are those of the errno table in docs/scp.md; every waiter gets them at once.
+    Errors are those of the errno table in docs/scp.md; every waiter gets them at once.  Another thread than
+    the connection's gets RuntimeError.
     """
 
     _io_refs = 0
     _close_with_files = False
     _closed = True  # until made
+    __reduce_ex__ = refuse_to_copy
 
-    def __init__(self, connection: Connection, session: ScpSession) -> None:
-        self._connection = connection
-        self._transport, self._core, self._session = connection._transport, connection._core, session
+    def __init__(self, connection: Any, transport: Transport, session: ScpSession) -> None:
+        self._connection, self._transport = connection, transport
+        self._core, self._session = transport.core, session
         self._timeout = _socket.getdefaulttimeout()
-        self._waiters = Waiters(WaitList(self._transport), WaitList(self._transport))
+        self._waiters = Waiters(WaitList(transport), WaitList(transport))
         session.owner = self._waiters
         self._closed = False
 
@@ -71,8 +73,8 @@ class Session:
         return self._session.id
 
     @property
-    def connection(self) -> Connection:
-        """The connection that carries it."""
+    def connection(self) -> Any:
+        """The Connection that carries it."""
         return self._connection
 
     @property
@@ -83,18 +85,18 @@ class Session:
     @property
     def family(self) -> int:
         """That of the socket below."""
-        return self._connection.family
+        return self._transport.family
 
     type = _socket.SOCK_STREAM
     proto = 0
 
     def getsockname(self) -> Any:
         """The local address of the connection."""
-        return self._connection.getsockname()
+        return self._transport.names[0]
 
     def getpeername(self) -> Any:
         """The peer's address."""
-        return self._connection.getpeername()
+        return self._transport.names[1]
 
     def snapshot(self) -> dict[str, Any]:
         """State and counters of the session."""
@@ -114,7 +116,7 @@ class Session:
         if self._closed:
             return -1
         if self._waiters.descriptor is None:
-            self._transport.check()
+            self._check_open()
             self._waiters.descriptor = Descriptor(self._readiness)
         return self._waiters.descriptor.fileno()
 
@@ -129,31 +131,10 @@ class Session:
 
     # ------------------------------------------------------------------ waiting
 
-    def settimeout(self, value: float | None) -> None:
-        """Seconds that a call may wait; 0: none may wait; None: for ever."""
-        if value is not None:
-            value = float(value)
-            if value < 0:
-                raise ValueError("Timeout value out of range")
-        self._timeout = value
-
-    def gettimeout(self) -> float | None:
-        """What settimeout() set."""
-        return self._timeout
-
-    timeout = property(gettimeout)
-
-    def setblocking(self, flag: bool) -> None:
-        """settimeout(None) or settimeout(0)."""
-        self._timeout = None if flag else 0.0
-
-    def getblocking(self) -> bool:
-        """Whether calls may wait."""
-        return self._timeout != 0.0
-
     def _check_open(self) -> None:
         if self._closed:
             raise error(errno.EBADF)
+        self._transport.check()
 
     def _deadline(self, flags: int) -> float | None:
         """Of monotonic(); 0.0 if the call may not wait."""
@@ -215,6 +196,7 @@ class Session:
         if bufsize <= 0:
             return self._nothing(bufsize)
         if not (flags or self._closed or self._waiters.descriptor):  # the short way
+            self._transport.check()
             data = self._core.read(self._session, bufsize)
             if data is not None:
                 if self._transport.held:
@@ -224,7 +206,9 @@ class Session:
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """As recv(), into a buffer; how many bytes."""
-        view = memoryview(buffer).cast("B")
+        view = writable(buffer)
+        if nbytes > len(view):
+            raise ValueError("nbytes is greater than the length of the buffer")
         data = self.recv(nbytes or len(view), flags)
         view[:len(data)] = data
         return len(data)
@@ -322,7 +306,7 @@ class Session:
             raise error(errno.EISCONN)
         if list(ancdata):
             raise error(errno.EOPNOTSUPP, "a session carries no ancillary data")
-        return self._send(b"".join(buffers), flags)
+        return self._send(b"".join(map(as_bytes, buffers)), flags)
 
     def send_message(self, data: Any) -> None:
         """Queue one whole message, which may be empty."""
@@ -356,6 +340,8 @@ class Session:
         if self._io_refs > 0:
             self._close_with_files = True
         elif not self._closed:
+            if not self._transport.orphaned:
+                self._transport.check()
             self._detach()
             self._transport.flush()
 
@@ -368,9 +354,10 @@ class Session:
 
     def __del__(self) -> None:
         if not self._closed:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+            if not self._transport.orphaned:
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
             self._detach()
-            self._transport.turn_soon()
+            self._transport.in_own_thread(self._transport.turn_soon)  # the collector runs in any thread
 
     makefile = _socket.socket.makefile
 
