@@ -188,6 +188,8 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
                                  ECONNABORTED)
     advanced = t.outstanding.cumulative_tsn_ack != ack_point
     t.sack_since_t3 = True
+    if t.outstanding.any_newly_acked:
+        t.error_count = 0                    # 9260-8.1-02: whichever path it came by
     update_paths(t, was_fast_recovery, now)
     t.statistics.gap_blocks_in += sack.gap_count
     if sack.gap_count and t.outstanding.count_misses(sack, advanced):

@@ -1,6 +1,9 @@
 """Which requirement of which RFC is proved by which test: writes docs/conformance.md.
 
-    python tests/rfc/conformance.py [--check] [--missing LEVEL]
+    python tests/rfc/conformance.py                          # write the page
+    python tests/rfc/conformance.py --check                  # fail if it is old, or a MUST not proved
+    python tests/rfc/conformance.py --print [9260-6.2]       # the table, or a part of it, as text
+    python tests/rfc/conformance.py --missing SHOULD
 
 requirements.tsv lists what the RFCs ask for (RFC 9260 and its extensions), one line each. A test proves
 a line by naming its id in the docstring of the test function or in its parametrize decorator; elsewhere an
@@ -22,6 +25,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PAGE = ROOT / "docs" / "conformance.md"
 LEVELS = "MUST", "SHOULD", "MAY", "FACT", "CHOICE"
+WHOLE = "9260", "3758", "7496", "7053", "5062", "6951", "4820"       # RFCs that are implemented as a whole
 PROVED, ARGUED, NOT_YET, OPEN = VERDICTS = "proved", "argued", "not yet", "open"
 RFC_TITLES = {
     "9260": "SCTP", "3758": "partial reliability", "7496": "more policies of partial reliability",
@@ -187,10 +191,22 @@ def proof(row):
     return cell(said + (f": {row.reason}" if row.reason else "")) + (f"<br>in part: {tests}" if tests else "")
 
 
-def faults(rows):
-    """What is wrong with citations and exceptions."""
-    known = {row.requirement.id: row for row in rows}
+def unproved(rows):
+    """Each MUST that no test proves, and each SHOULD without a word, as far as an RFC is implemented."""
+    wanted = {"MUST": [PROVED], "SHOULD": [PROVED, ARGUED]}
     found = []
+    for row in rows:
+        id, level, _ = row.requirement
+        may_wait = row.verdict == NOT_YET and not id.startswith(WHOLE)
+        if row.verdict not in wanted.get(level, VERDICTS) and not may_wait:
+            found.append(f"{id} is a {level} and {row.verdict}")
+    return found
+
+
+def faults(rows):
+    """What is wrong with proofs, citations and exceptions."""
+    known = {row.requirement.id: row for row in rows}
+    found = unproved(rows)
     for path in test_files():
         for id in sorted(set(cited(path.read_text())) - set(known)):
             found.append(f"{path.relative_to(ROOT)} cites {id}, which does not exist")
@@ -208,13 +224,26 @@ def faults(rows):
     return found
 
 
+def text(rows):
+    """The table as text: requirement, level, what it says, and below it the tests or the reason."""
+    for row in rows:
+        yield f"{row.requirement.id} {row.requirement.level} ({row.verdict}): {row.requirement.text}"
+        yield from (f"    {line}" for line in [*row.tests, row.reason] if line)
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="fail if docs/conformance.md is not up to date")
+    parser.add_argument("--check", action="store_true",
+                        help="fail if docs/conformance.md is out of date or a MUST is not proved")
+    parser.add_argument("--print", metavar="ID", nargs="?", const="", dest="prefix",
+                        help="print the lines whose id begins so, or all")
     parser.add_argument("--missing", metavar="LEVEL", help="list the open lines of this level instead")
     options = parser.parse_args(arguments)
     all_rows = rows()
+    if options.prefix is not None:
+        print(*text(row for row in all_rows if row.requirement.id.startswith(options.prefix)), sep="\n")
+        return 0
     if options.missing:
         for row in all_rows:
             if row.verdict == OPEN and row.requirement.level == options.missing.upper():

@@ -61,6 +61,22 @@ def test_forward_tsn_that_was_not_agreed():
     assert answer[SACK].cumulative_tsn_ack == r.tsn - 1
 
 
+@pytest.mark.parametrize("kind", [0xC001, 0xC002, 0xC004], ids=["add", "delete", "set primary"])
+def test_asconf_hijacks_nothing(kind):
+    """9260-12-04, 5062-3-01: without AUTH there is no ASCONF: an address that it names is neither added nor
+    deleted nor made the primary one, and the answer is the ERROR for a chunk that is not known.
+    """
+    r = receiver()
+    before = [(path["address"], path["state"]) for path in r.side.snapshot()["paths"]]
+    own, other = (packets.parameter(5, bytes([10, 0, 0, last])) for last in (1, 66))
+    change = packets.parameter(kind, bytes(4) + (own if kind == 0xC002 else other))
+    asconf = packets.chunk(0xC1, 0, bytes(4) + own + change)
+    (answer,) = r.ask(asconf)
+    assert (answer.types, [code for code, _ in answer[ERROR].causes]) == ([ERROR], [6])
+    assert [(path["address"], path["state"]) for path in r.side.snapshot()["paths"]] == before
+    assert not [record for record in r.network.records if record.destination == "10.0.0.66"]
+
+
 def test_every_packet_has_its_checksum():
     """6951-5-05, 9653-5.2-01: CRC32c in each packet, though UDP has a checksum of its own."""
     p = pair(parameters=parameters(heartbeat_interval=SECOND))
@@ -138,6 +154,25 @@ def test_out_of_the_blue_answers_go_back_where_the_packet_came_from():
     assert (answer.types, port) == ([packets.COOKIE_ACK], 20_002)
     listener.accept()
     assert listener.sides[0].snapshot()["paths"][0]["udp_port"] == 20_002
+
+
+def test_restart_from_another_udp_port():
+    """9260-5.2.4-04, 6951-5-10: a peer that only connects has another UDP port each time it starts; it is let
+    in as from the old one, the user is told, and packets go to the new port.
+    """
+    r = receiver()
+    ((answer, port),) = from_port(r, 33_333, packets.init(0x99, 5000), tag=0)
+    assert (answer.types, answer.tag, port) == ([INIT_ACK], 0x99, 33_333)
+    r.ask(r.data(b"still the old one"))
+    assert r.side.received == [b"still the old one"]
+    r.peer_tag = answer[INIT_ACK].initiate_tag
+    cookie = dict(answer[INIT_ACK].parameters)[STATE_COOKIE]
+    answers = from_port(r, 33_333, packets.chunk(packets.COOKIE_ECHO, 0, cookie))
+    assert [(answer.types, answer.tag, port) for answer, port in answers] == [
+        ([packets.COOKIE_ACK], 0x99, 33_333)]
+    r.side.read()
+    assert [fields[0] for kind, fields in r.side.notifications if kind == 0x8001] == [0, 2]     # UP, RESTART
+    assert r.side.snapshot()["paths"][0]["udp_port"] == 33_333
 
 
 def test_init_is_the_same_on_each_repeat():

@@ -154,8 +154,8 @@ def test_right_tag_from_a_foreign_address():
 
 
 def test_restart_is_told_to_the_user():
-    """5062-4-01: who takes over the peer's address can restart the association, but not unnoticed; what was
-    queued for the old peer does not go to the new one.
+    """5062-4-01, 9260-12-04: who takes over the peer's address can restart the association, but not
+    unnoticed; what was queued for the old peer does not go to the new one.
     """
     peer = receiver()
     peer.side.send(b"for the old one")

@@ -202,7 +202,7 @@ def test_listed_address_is_probed_and_confirmed():
 
 
 def test_only_heartbeats_go_to_an_unconfirmed_address(net):
-    """9260-5.4-06: neither DATA, its retransmission, nor SACK, wherever the peer's DATA came from."""
+    """9260-5.4-06, 9260-12-04: neither DATA nor SACK, wherever the peer's DATA came from."""
     net.answers_heartbeats = False
     net.establish(parameters=address_list(*CLIENT_ADDRESSES))
     side = net.server.sides[0]
@@ -349,6 +349,72 @@ def test_timed_out_data_goes_to_another_path():
     net.forget()
     net.wait(10 * MILLISECOND)
     assert [to for _, to in net.routes] == [FIRST]
+
+
+def test_acknowledgement_of_data_that_waits_for_another_path():
+    """9260-8.1-02: data that timed out and is acknowledged before it goes again resets the association's
+    counter, though it tells of neither path (8.2).
+    """
+    net = verified_puppet(nodelay=True)
+    for _ in range(60):
+        net.side.send(bytes(1000))
+    for _ in range(3):                       # the window of this path grows beyond the other's
+        net.wait(10 * MILLISECOND)
+        last = max(chunk.tsn for packet in net.inbox for chunk in packet.all(DATA))
+        net.send(packets.sack(last))
+    net.wait(10 * MILLISECOND)
+    sent = [chunk.tsn for packet in net.inbox for chunk in packet.all(DATA)]
+    assert len(sent) == len(set(sent))
+    net.forget()
+    net.wait(1500 * MILLISECOND)
+    again = [chunk.tsn for packet in sent_to(net, SECOND_ADDRESS) for chunk in packet.all(DATA)]
+    assert again[0] == last + 1 and sent[-1] not in again
+    assert net.side.snapshot()["error_count"] == 1
+    gap = sent[-1] - last
+    net.ask(packets.sack(last, gaps=[(gap, gap)]))
+    snapshot = net.side.snapshot()
+    assert snapshot["error_count"] == 0
+    assert [path["error_count"] for path in snapshot["paths"]] == [1, 0]
+
+
+def test_t3_of_the_path_that_a_retransmission_takes():
+    """9260-6.3.3-03, 9260-6.3.1-01 (E4): it runs for the RTO of the path that the data goes to now."""
+    net = two_homed_puppet()
+    for one, other in itertools.permutations((SECOND_ADDRESS, SERVER_ADDRESSES[1])):
+        net.network.link(one, other).delay = 250 * MILLISECOND
+    net.establish(parameters=address_list(*CLIENT_ADDRESSES))
+    net.side = net.server.sides[0]
+    net.wait(4 * SECOND)
+    rtos = [path["rto"] for path in net.side.snapshot()["paths"]]
+    assert rtos[0] == SECOND and rtos[1] > 1.4 * SECOND
+    net.forget()
+    net.side.send(b"lost")
+    net.wait(10 * SECOND)
+    times = [t - (250 if to == SECOND_ADDRESS else 0) * MILLISECOND
+             for t, (_, to) in zip(net.arrivals, net.routes, strict=True)]       # of sending
+    assert [to for _, to in net.routes][:3] == [FIRST, SECOND_ADDRESS, FIRST]
+    waits = [b - a for a, b in itertools.pairwise(times)]
+    assert waits[:3] == pytest.approx([rtos[0], rtos[1], 2 * rtos[0]], abs=20 * MILLISECOND)
+
+
+def test_t3_of_the_path_that_was_left():
+    """9260-6.3.3-03 (F1): another primary path has its own T3; that of the old one goes on and expires."""
+    net = verified_puppet(nodelay=True)
+    net.side.send(b"old")
+    sent = net.network.now
+    net.wait(400 * MILLISECOND)
+    net.side.association.set_primary(SECOND_ADDRESS)
+    net.side.send(b"new")
+    net.wait(10 * MILLISECOND)
+    (old, new) = net.inbox
+    assert [to for _, to in net.routes] == [FIRST, SECOND_ADDRESS]
+    assert [path["t3_rtx_running"] for path in net.side.snapshot()["paths"]] == [True, True]
+    net.ask(packets.sack(old[DATA].tsn - 1, gaps=[(2, 2)]), source=SECOND_ADDRESS)
+    assert [path["t3_rtx_running"] for path in net.side.snapshot()["paths"]] == [True, False]
+    net.wait(SECOND)
+    assert [packet[DATA].tsn for packet in net.inbox] == [old[DATA].tsn, new[DATA].tsn, old[DATA].tsn]
+    assert net.routes[-1][1] == SECOND_ADDRESS
+    assert net.arrivals[-1] - sent == pytest.approx(SECOND, abs=20 * MILLISECOND)
 
 
 def test_fast_retransmission_stays_on_its_path():

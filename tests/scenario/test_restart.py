@@ -25,7 +25,7 @@ from net import (
 from packets import ABORT, COOKIE_ACK, COOKIE_ECHO, DATA, ERROR, INIT, INIT_ACK, SHUTDOWN_ACK, STATE_COOKIE
 
 FIRST, OTHER, STRANGE = "10.0.0.1", "10.0.0.3", "10.0.0.5"
-NEW_ADDRESSES, COOKIE_WHILE_SHUTTING_DOWN = 11, 10
+STALE_COOKIE, NEW_ADDRESSES, COOKIE_WHILE_SHUTTING_DOWN = 3, 11, 10
 ASSOC_CHANGE, RESTART = 0x8001, 2
 
 
@@ -187,6 +187,46 @@ def test_tie_tags_of_an_earlier_life_are_dropped(net):
     assert net.ask(echo(cookies[1][0]), tag=cookies[1][1]) == []
     assert assoc_changes(net.side) == [0, RESTART]
     assert dropped(net.endpoint, "cookie_mismatch") == 1
+
+
+def test_order_of_the_checks_of_a_cookie(net):
+    """9260-5.2.4-01, 9260-5.2.4-02: MAC, then age, then tags: an old cookie is silently dropped if it is
+    forged, and an error whatever its tags say, but for both being right.
+    """
+    first = next(packets.parse(r.packet) for r in net.network.records
+                 if packets.first_type(r.packet) == COOKIE_ECHO)[COOKIE_ECHO].value
+    restarts = []
+    for tag in (0x98, 0x99):
+        (answer,) = net.ask(packets.init(tag, 5000, parameters=address_list(FIRST, OTHER)), tag=0)
+        restarts.append((cookie_of(answer), answer[INIT_ACK].initiate_tag))
+    net.wait(61 * SECOND)
+    assert net.side.state == State.ESTABLISHED
+    for cookie, tag in restarts:
+        forged = cookie[:-1] + bytes([cookie[-1] ^ 1])
+        assert net.ask(echo(forged), tag=tag) == []
+    assert dropped(net.endpoint, "cookie_mac") == 2
+    for cookie, tag in restarts:
+        (answer,) = net.ask(echo(cookie), tag=tag)
+        assert [code for code, _ in answer[ERROR].causes] == [STALE_COOKIE]
+    assert dropped(net.endpoint, "cookie_stale") == 2
+    (answer,) = net.ask(echo(first))
+    assert answer.types == [COOKIE_ACK]
+    assert_untouched(net)
+
+
+def test_stale_cookie_that_is_in_no_row():
+    """9260-5.2.4-01: of tags that the table would drop in silence, too, the age comes first."""
+    network = watch(Network(3))
+    host = network.host("server", SERVER)
+    net = Puppet(network, FIRST)
+    net.server, net.endpoint = Server(network, host), host.endpoint
+    (stray,) = net.ask(packets.init(0x77), tag=0)
+    net.establish()
+    assert net.ask(echo(cookie_of(stray)), tag=stray[INIT_ACK].initiate_tag) == []
+    net.wait(61 * SECOND)
+    (answer,) = net.ask(echo(cookie_of(stray)), tag=stray[INIT_ACK].initiate_tag)
+    assert [code for code, _ in answer[ERROR].causes] == [STALE_COOKIE]
+    assert answer.tag == 0x77
 
 
 @pytest.fixture
