@@ -150,14 +150,20 @@ cdef int come_up(Tcb t, int64_t now) except -1:
     if t.peer_adaptation:
         t.notify(SN_ADAPTATION_INDICATION, (t.peer_adaptation, t.assoc_id))
     t.notify(SN_AUTHENTICATION_EVENT, (0, 0, AUTH_NO_AUTH, t.assoc_id))      # RFC 6458 section 6.1.8
-    start_heartbeats(t, now)
-    if t.parameters.autoclose:
-        t.timers.deadline[TIMER_AUTOCLOSE] = now + t.parameters.autoclose
+    start_idling(t, now)
     if t.user is not None:
         t.user.signal(CONNECTED | WRITABLE)
     if t.shutdown_when_up:
         shutdown_primitive(t, now)
     t.want_transmit()
+    return 0
+
+
+cdef int start_idling(Tcb t, int64_t now) except -1:
+    """What an association does that has nothing to send: HEARTBEATs, and the end if its user wants that."""
+    start_heartbeats(t, now)
+    if t.parameters.autoclose:
+        t.timers.deadline[TIMER_AUTOCLOSE] = now + t.parameters.autoclose
     return 0
 
 
@@ -393,7 +399,7 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
               cookie.peer_initial_tsn, cookie.extensions, cookie.peer_adaptation)
     t.state = ESTABLISHED
     tell_change(t, RESTART, 0, b"")
-    start_heartbeats(t, now)
+    start_idling(t, now)
     send_cookie_ack(t, now)
     if t.detached:                           # nobody is left who could end it
         shutdown_primitive(t, now)

@@ -13,6 +13,7 @@ from net import (
     SERVER,
     SERVER_PORT,
     UNORDERED,
+    Link,
     Network,
     Pair,
     Puppet,
@@ -46,6 +47,20 @@ def caller():
 
 def sent_data(p):
     return [c for record in p.network.records for c in packets.parse(record.packet).all(DATA)]
+
+
+def test_undefined_flags_are_sent_zero():
+    """9260-3.2-09, 9260-3.3.1-01: DATA has four flags (I, U, B, E), no other chunk here has any."""
+    p = pair(parameters=parameters(heartbeat_interval=SECOND), link=Link(loss=0.1), seed=5)
+    for number in range(40):
+        for side in (p.client, p.server):
+            side.send(bytes(10 + 100 * number), flags=UNORDERED if number % 3 else 0, timetolive=number % 2)
+    p.run_for(30 * SECOND)
+    p.close()
+    sent = [c for record in p.network.records for c in packets.parse(record.packet).chunks]
+    assert {DATA, SACK, packets.HEARTBEAT, packets.HEARTBEAT_ACK, 192, SHUTDOWN} <= {c.type for c in sent}
+    assert {c.flags & 0xF0 for c in sent if c.type == DATA} == {0}
+    assert {c.flags for c in sent if c.type != DATA} == {0}
 
 
 def test_network_byte_order():

@@ -20,7 +20,7 @@ from net import (
     receiver,
     sender,
 )
-from packets import ABORT, COOKIE_ACK, COOKIE_ECHO, DATA, INIT, INIT_ACK, SACK, STATE_COOKIE, T
+from packets import ABORT, COOKIE_ACK, COOKIE_ECHO, DATA, HEARTBEAT_ACK, INIT, INIT_ACK, SACK, STATE_COOKIE, T
 
 from pysctpsock._cy.cookie import LAYOUT
 
@@ -111,6 +111,15 @@ def test_tie_tags_in_cookie_echoed(caller):
     assert caller.client.state is State.COOKIE_ECHOED
     (answer,) = caller.ask(packets.init(caller.tag, caller.tsn), tag=0)
     assert 0 not in tie_tags(cookie_of(answer))
+
+
+def test_heartbeat_in_cookie_echoed(caller):
+    """9260-8.3-02, 9260-5.1-04: it is answered, but only after the COOKIE ACK."""
+    caller.ask(packets.init_ack(caller.tag, caller.tsn))
+    assert caller.client.state is State.COOKIE_ECHOED
+    assert caller.ask(packets.heartbeat()) == []
+    answers = caller.ask(packets.chunk(COOKIE_ACK))
+    assert [answer.types for answer in answers] == [[HEARTBEAT_ACK]]
 
 
 # --- INIT that meets an association

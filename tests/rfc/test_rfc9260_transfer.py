@@ -312,6 +312,25 @@ def test_growth_without_cumulative_ack():
     assert path(s)["cwnd"] == before + PMDCS
 
 
+def test_no_growth_in_fast_recovery():
+    """9260-7.2.1-04, 9260-7.2.4-04: a full cwnd stays until all up to the exit point is acked."""
+    s, flying = grown(20 * PMDCS)
+    for i in range(3):
+        s.ask(packets.sack(flying[0] - 1, 10**6, gaps=[(2, 2 + i)]))
+    before = path(s)["cwnd"]
+    highest = s.side.snapshot()["outstanding"]["next_tsn"] - 1
+    for sack in (packets.sack(flying[0] - 1, 10**6, gaps=[(2, 5)]), packets.sack(flying[4], 10**6),
+                 packets.sack(flying[5], 10**6)):
+        outstanding = s.side.snapshot()["outstanding"]
+        assert outstanding["fast_recovery"] and outstanding["flight_size"][0] >= before
+        s.ask(sack)
+        assert path(s)["cwnd"] == before
+    s.ask(packets.sack(highest, 10**6))
+    assert not s.side.snapshot()["outstanding"]["fast_recovery"]
+    s.ask(packets.sack(highest + 1, 10**6))
+    assert path(s)["cwnd"] > before
+
+
 def test_no_growth_if_cwnd_is_not_used():
     """9260-7.2.1-04: small messages that are acknowledged one by one open nothing."""
     s = sender(nodelay=True)

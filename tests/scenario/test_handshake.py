@@ -91,6 +91,8 @@ def test_init_says_what_the_parameters_say():
     assert ack.outbound_streams <= 9  # 9260-3.3.3-02
     assert p.client.association.submit(b"x", 4, now=p.network.now) == 0
     assert p.client.association.submit(b"x", 5, now=p.network.now) == errno.EINVAL  # 9260-5.1.1-02
+    assert p.server.association.submit(b"x", 8, now=p.network.now) == 0
+    assert p.server.association.submit(b"x", 9, now=p.network.now) == errno.EINVAL
 
 
 def test_tags_and_tsns_are_unpredictable():

@@ -120,6 +120,22 @@ def test_restart_without_new_addresses(net, source):
     assert any(DATA in a.types for a in net.wait(10 * MILLISECOND))
 
 
+def test_autoclose_after_a_restart():
+    """RFC 6458 section 8.1.8: a restarted association, too, ends once it has been idle for the time."""
+    made = parameters(autoclose=5 * SECOND)
+    network = watch(Network(3))
+    host = network.host("server", SERVER, parameters=made)
+    net = Puppet(network, FIRST)
+    net.server, net.endpoint = Server(network, host, parameters=made), host.endpoint
+    net.establish()
+    (side,) = net.server.sides
+    net.tag, net.tsn = 0x99, 5000
+    net.establish()
+    assert assoc_changes(side) == [0, RESTART]
+    net.wait(6 * SECOND)
+    assert [packet.types for packet in net.inbox][:1] == [[packets.SHUTDOWN]]
+
+
 def test_restart_with_fewer_addresses(net):
     """9260-5.2.2-01, 9260-5.1.2-02: an address that is not told again is the peer's no more."""
     net.tag, net.tsn = 0x99, 5000
