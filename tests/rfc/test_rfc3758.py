@@ -349,6 +349,9 @@ def test_no_credit_for_abandoned_chunks():
     assert s.side.snapshot()["outstanding"]["flight_size"] == [0]
     assert s.side.snapshot()["outstanding"]["data_bytes"] == 0
     cwnd = path(s)["cwnd"]
+    submit(s, bytes(20_000))
+    s.wait(10 * MILLISECOND)
+    assert s.side.snapshot()["outstanding"]["flight_size"][0] >= cwnd        # else it would not grow anyway
     s.ask(packets.sack(forwards([answer])[0][0], 10**6))
     assert path(s)["cwnd"] == cwnd and path(s)["partial_bytes_acked"] == 0
 

@@ -453,10 +453,11 @@ def test_bad_streams_by_the_thousand():
     assert_carries_data(peer)
 
 
-@pytest.mark.parametrize("advance", [0, 1, 30_000], ids=["old", "next", "far"])
-def test_forward_tsn_with_streams_without_end(advance):
-    """9260-3.2-10, 3758-3.6-02: 100,000 stream entries, for streams that exist and others, cost no more than
-    the table of the streams' sequence numbers, and the association goes on.
+@pytest.mark.parametrize(
+    ("advance", "count"), [(0, 300), (1, 3000), (30_000, 300)], ids=["old", "next", "far"])
+def test_forward_tsn_with_streams_without_end(advance, count):
+    """9260-3.2-10, 3758-3.6-02: a million stream entries, for streams that exist and others, cost no more
+    than the table of the streams' sequence numbers, and the association goes on.
     """
     peer = receiver(inbound_streams=1000)
     rng = random.Random(16)
@@ -464,8 +465,8 @@ def test_forward_tsn_with_streams_without_end(advance):
     peer.establish(parameters=packets.parameter(0xC000), outbound=1000)
     peer.wait(10 * MILLISECOND)
     peer.side = peer.server.sides[-1]
-    for _ in range(300):
-        entries = b"".join(struct.pack(">HH", rng.randrange(65536), rng.randrange(65536)) for _ in range(340))
+    for _ in range(count):
+        entries = rng.randbytes(4 * 340)     # (stream, SSN) each
         peer.tsn = (peer.tsn + advance) & 0xFFFFFFFF
         peer.send(chunk(192, 0, struct.pack(">I", (peer.tsn - 1) & 0xFFFFFFFF) + entries))
         peer.wait(MILLISECOND)

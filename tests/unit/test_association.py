@@ -36,6 +36,7 @@ from handmade import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pysctpsock import structs
 from pysctpsock._cy.chunks import make_chunk, make_init, make_tlv
 from pysctpsock._cy.parameters import ProtocolParameters
 from pysctpsock._cy.proto import State
@@ -601,3 +602,22 @@ class TestSetUp:
         peer.take()
         peer.run(1_000_000)
         assert [chunk[0] for chunk in peer.take_chunks()] == [COOKIE_ECHO] * 3
+
+
+def test_snapshot_has_what_status_structures_need():
+    """RFC 6458 sections 8.2.1 and 8.2.2: from one call, each field of sctp_status and sctp_paddrinfo."""
+    state = Peer().establish().association.snapshot()
+    primary = state["paths"][state["primary"]]
+    status = {
+        "sstat_assoc_id": state["assoc_id"], "sstat_state": state["state"], "sstat_rwnd": state["peer_rwnd"],
+        "sstat_unackdata": state["outstanding"]["chunks"], "sstat_penddata": state["unread_records"],
+        "sstat_instrms": state["inbound_streams"], "sstat_outstrms": state["outbound_streams"],
+        "sstat_fragmentation_point": primary["pmdcs"] - 16, "sstat_primary": primary}
+    address = {
+        "spinfo_assoc_id": state["assoc_id"], "spinfo_address": (primary["address"], state["peer_port"]),
+        "spinfo_state": primary["state"], "spinfo_cwnd": primary["cwnd"], "spinfo_srtt": primary["srtt"],
+        "spinfo_rto": primary["rto"], "spinfo_mtu": primary["mtu"]}
+    assert list(status) == [name for name, *_ in structs.sctp_status._fields_]
+    assert {*address} == {name for name, *_ in structs.sctp_paddrinfo._fields_}
+    assert (status["sstat_state"], status["sstat_unackdata"]) == ("ESTABLISHED", 0)
+    assert all(value is not None for value in [*status.values(), *address.values()])
