@@ -36,6 +36,8 @@ cdef class ScpConnection:
     cdef list ready                          # sessions to wake
     cdef uint64_t[REASONS] counts
     cdef readonly uint64_t segments_in, bytes_in, bytes_out
+    cdef bint seen_stopped                   # what flow() has told last
+    cdef int64_t seen_deadline
     cdef ScpOutput output
     cdef ScpUnread unread
     cdef RateLimit answers                   # SCP-54

@@ -48,6 +48,7 @@ cdef class ScpConnection:
         self.sessions = {}
         self.arrived = deque()
         self.accepting = not client
+        self.seen_deadline = INT64_MAX
         self.ready = []
         self.output = ScpOutput(self.options)
         self.unread = ScpUnread(self.options)
@@ -360,6 +361,11 @@ cdef class ScpConnection:
         """When handle_timeout() is to be called; None: not at all."""
         return None if self.unread.stall_deadline == INT64_MAX else self.unread.stall_deadline
 
+    def flow(self) -> tuple:
+        """(stopped, next_deadline()); `eventful` from now on, when one of them is another."""
+        self.seen_stopped, self.seen_deadline = self.stopped, self.unread.stall_deadline
+        return self.seen_stopped, self.next_deadline()
+
     def handle_timeout(self, int64_t now) -> None:
         """Stopped too long while readers waited: the session with the most unread bytes is reset."""
         cdef ScpSession session = self.unread.take_stalled(now)
@@ -543,8 +549,8 @@ cdef class ScpConnection:
     def eventful(self) -> bool:
         """Whether the one who drives it has more to do than to move bytes."""
         return (len(self.ready) > 0 or len(self.arrived) > 0 or self.reason != ScpReason.NO_REASON
-                or self.closing or self.input_ended or self.unread.stopped()
-                or self.unread.stall_deadline != INT64_MAX or len(self.output.resets) > 0)
+                or self.closing or self.input_ended or self.stopped != self.seen_stopped
+                or self.unread.stall_deadline != self.seen_deadline)
 
     @property
     def idle(self) -> bool:

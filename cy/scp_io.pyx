@@ -3,6 +3,7 @@
 Full segments leave from where the program has put them.  (TLS takes ScpConnection.pending() instead.)
 """
 from cpython.exc cimport PyErr_SetFromErrno
+from libc.errno cimport EAGAIN, errno
 from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
@@ -21,32 +22,34 @@ cdef extern from "<sys/socket.h>":
     ssize_t sendmsg(int fd, const msghdr *message, int flags) nogil
 
 
-def send_pending(ScpConnection connection not None, int fd) -> int:
-    """Send what is ready to a descriptor that does not wait; how many bytes it took, 0: there is nothing.
+def send_pending(ScpConnection connection not None, int fd) -> bool:
+    """Send what is ready to a descriptor that does not wait; whether all of it could go.
 
-    OSError: what sendmsg(2) says, BlockingIOError if there is no room.
+    OSError: what sendmsg(2) says, but for a lack of room.
     """
     cdef ScpOutput output = connection.output
     cdef iovec[MOST_RUNS] vectors
     cdef msghdr message
-    cdef uint32_t index, count = 0
+    cdef uint32_t index, count
     cdef size_t skipped
     cdef ssize_t taken
-    if not connection.prepare():
-        return 0
-    skipped = output.start
-    for index in range(output.run_count):
-        if skipped >= output.runs[index].length:
-            skipped -= output.runs[index].length
-            continue
-        vectors[count].iov_base = <void *>(output.runs[index].start + skipped)
-        vectors[count].iov_len = output.runs[index].length - skipped
-        skipped = 0
-        count += 1
     memset(&message, 0, sizeof(message))
-    message.msg_iov, message.msg_iovlen = vectors, count
-    taken = sendmsg(fd, &message, 0)
-    if taken < 0:
-        PyErr_SetFromErrno(OSError)
-    connection.sent(taken)
-    return taken
+    message.msg_iov = vectors
+    while connection.prepare():
+        count, skipped = 0, output.start
+        for index in range(output.run_count):
+            if skipped >= output.runs[index].length:
+                skipped -= output.runs[index].length
+                continue
+            vectors[count].iov_base = <void *>(output.runs[index].start + skipped)
+            vectors[count].iov_len = output.runs[index].length - skipped
+            skipped = 0
+            count += 1
+        message.msg_iovlen = count
+        taken = sendmsg(fd, &message, 0)
+        if taken < 0:
+            if errno == EAGAIN:
+                return False
+            PyErr_SetFromErrno(OSError)
+        connection.sent(taken)
+    return True

@@ -52,7 +52,6 @@ class Transport:
         self.sock, self.core = sock, core
         self._fd = sock.fileno()
         self._write = self._write_tls if self._tls else self._write_plain
-        self.held = False  # the core wants nothing read, or has a deadline
         self.hub = get_hub()
         self.loop = self.hub.loop
         self.failure: OSError | None = None
@@ -99,7 +98,7 @@ class Transport:
             return
         if not (self._writer.active or self._crossed & WRITE):
             self._send()
-        if self.held or self.core.eventful:
+        if self.core.eventful:
             self._after()
 
     def turn_soon(self) -> None:
@@ -152,9 +151,9 @@ class Transport:
 
     def _send(self) -> None:
         try:
-            while self._write():
-                pass
-        except (BlockingIOError, ssl.SSLWantWriteError):
+            if not self._write():
+                self._writer.start(self._on_writable)
+        except ssl.SSLWantWriteError:
             self._writer.start(self._on_writable)
         except ssl.SSLWantReadError:
             self._crossed |= WRITE
@@ -162,17 +161,15 @@ class Transport:
             self._read()  # what the peer said before
             self._fail(failure)
 
-    def _write_plain(self) -> int:
+    def _write_plain(self) -> bool:
         return send_pending(self.core, self._fd)
 
-    def _write_tls(self) -> int:
-        view = self.core.pending()
-        if view is None:
-            return 0
-        with view:
-            count = self.sock.write(view)  # gevent's send() gives 0 where it would wait
-        self.core.sent(count)
-        return count
+    def _write_tls(self) -> bool:
+        while (view := self.core.pending()) is not None:
+            with view:
+                count = self.sock.write(view)  # gevent's send() gives 0 where it would wait
+            self.core.sent(count)
+        return True
 
     def _fail(self, failure: OSError) -> None:
         self.failure = self.failure or failure
@@ -192,14 +189,14 @@ class Transport:
         if over:
             self.close()
             return
-        self.held = core.stopped or core.next_deadline() is not None
-        if core.stopped or core.input_ended:
+        stopped, deadline = core.flow()
+        if stopped or core.input_ended:
             self._reader.stop()
         elif not self._reader.active:
             self._reader.start(self.on_readable)
             self.turn_soon()  # TLS may have bytes that the descriptor does not show
-        if core.next_deadline() != self._timer_at:
-            self._set_timer(core.next_deadline())
+        if deadline != self._timer_at:
+            self._set_timer(deadline)
 
     def _wake_sessions(self) -> None:
         for session in self.core.take_ready():
@@ -208,7 +205,7 @@ class Transport:
 
     def settle(self) -> None:
         """Readers have taken something, or have begun to wait: may reading go on, is there a deadline?"""
-        if not self.closed and (self.held or self.core.eventful):
+        if self.core.eventful and not self.closed:
             self._after()
 
     def _set_timer(self, deadline: int | None) -> None:

@@ -199,7 +199,7 @@ class Session(Timeouts):
             self._transport.check()
             data = self._core.read(self._session, bufsize)
             if data is not None:
-                if self._transport.held:
+                if self._core.eventful:
                     self._transport.settle()
                 return data
         return self._receive(flags, self._core.read, bufsize) or b""

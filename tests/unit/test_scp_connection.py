@@ -1,10 +1,13 @@
 """One end of an SCP connection: opening, messages, and what it answers to bad input."""
 import errno
+import os
 
 import pytest
 from scp_ends import FIN, PUSH, RST, SECOND, SYN, client, segment, server, why
 
 from pysctpsock._cy.scp_wire import ScpReason, encode_header
+
+STRIDE = int(os.environ.get("PYSCTPSOCK_SCP_STRIDE", 64))     # 2: all the ids of a side
 
 
 def reason(end):
@@ -153,8 +156,13 @@ def test_ids_are_used_again_after_two_fins_only():
 
 
 def test_nothing_on_reserved_ids():
-    """SCP-10, SCP-16: the first ids are 1024 and 1025."""
+    """SCP-10, SCP-16: the first ids are 1024 and 1025, and what comes on a reserved one is not answered."""
     assert [client().core.open().id, server().core.open().id] == [1024, 1025]
+    for flags in range(16):
+        for session_id in (0, 1, 1022, 1023):
+            end = server()
+            assert end.receive((flags, session_id, b"data")) == []
+            assert reason(end) == "RESERVED_ID"
 
 
 # ------------------------------------------------------------------ messages
@@ -503,13 +511,14 @@ def test_sixteen_million_syns():
     end = server()
     for first in range(1024, 1 << 24, 1 << 20):
         stream = b"".join(SYN.to_bytes(1, "big") + each.to_bytes(3, "big") + bytes(4)
-                          for each in range(first, min(first + (1 << 20), 1 << 24), 64))
+                          for each in range(first, min(first + (1 << 20), 1 << 24), STRIDE))
         for start in range(0, len(stream), 8000):
             assert not end.core.stopped
             end.core.receive(stream[start:start + 8000], min(8000, len(stream) - start), end.now)
             end.output()
     assert len(end.core.sessions) == end.core.arrivals == 1000
-    assert end.counters["TOO_MANY_SESSIONS"] == len(end.core.ids.silenced) == ((1 << 24) - 1024) // 64 - 1000
+    refused = ((1 << 24) - 1024) // STRIDE - 1000
+    assert end.counters["TOO_MANY_SESSIONS"] == len(end.core.ids.silenced) == refused
 
 
 # ------------------------------------------------------------------ the connection

@@ -130,3 +130,26 @@ def test_a_client_has_the_same_limits():
     end.output()
     end.receive((0, session.id, bytes(11000)))
     assert end.core.stopped
+
+
+def test_a_change_of_flow_is_told_once():
+    """SCP-70: whoever drives it looks only when reading stops or goes on, or the deadline is another."""
+    end = server(session_high_water=10000)
+    session, reader = end.accepted(1024), end.accepted(1026)
+    end.core.take_ready()
+    assert end.core.flow() == (False, None)
+    assert not end.core.eventful
+    end.receive((0, 1024, bytes(11000)))
+    end.core.take_ready()
+    assert end.core.eventful
+    assert end.core.flow() == (True, None)
+    end.core.read(session, 4000)
+    assert not end.core.eventful
+    end.core.wait_to_read(reader, end.now)
+    assert end.core.eventful
+    assert end.core.flow() == (True, end.now + 30_000_000)
+    assert not end.core.eventful
+    end.core.read(session, 3000)
+    assert end.core.eventful
+    assert end.core.flow() == (False, None)
+    assert not end.core.eventful
