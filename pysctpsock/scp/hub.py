@@ -12,6 +12,7 @@ import os
 import ssl
 import weakref
 from collections.abc import Callable
+from functools import partial
 from time import monotonic, monotonic_ns
 from typing import Any
 
@@ -51,7 +52,7 @@ class Transport:
             sock = _socket.socket(sock.family, sock.type, sock.proto, sock.detach())
         self.sock, self.core = sock, core
         self._fd = sock.fileno()
-        self._write = self._write_tls if self._tls else self._write_plain
+        self._write = self._write_tls if self._tls else partial(send_pending, core, self._fd)
         self.hub = get_hub()
         self.loop = self.hub.loop
         self.failure: OSError | None = None
@@ -160,9 +161,6 @@ class Transport:
         except OSError as failure:
             self._read()  # what the peer said before
             self._fail(failure)
-
-    def _write_plain(self) -> bool:
-        return send_pending(self.core, self._fd)
 
     def _write_tls(self) -> bool:
         while (view := self.core.pending()) is not None:
