@@ -260,8 +260,10 @@ def connect(address: Any, timeout: float | None = None, *, ssl_context: ssl.SSLC
     sock = dial(address, timeout)
     try:
         if ssl_context is not None:
-            name = server_hostname if server_hostname is not None else address[0]
-            sock = ssl_context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+            if server_hostname is None and not isinstance(address, str | bytes):
+                server_hostname = address[0]
+            sock = ssl_context.wrap_socket(sock, server_hostname=server_hostname,
+                                           do_handshake_on_connect=False)
         return Connection(sock, client=True, **options)
     except BaseException:
         sock.close()

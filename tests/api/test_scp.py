@@ -584,14 +584,18 @@ def test_keepalive():
         assert connection.family == socket.AF_UNIX
 
 
-def test_unix_listener(tmp_path):
+@pytest.mark.parametrize("tls", [False, True])
+def test_unix_listener(tmp_path, tls):
+    """With TLS: a path is no host name, so there is none to check."""
     path = str(tmp_path / "scp")
-    with scp.listen(path) as listener:
+    ours, theirs = (anonymous_tls(kind) if tls else None
+                    for kind in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER))
+    with scp.listen(path, ssl_context=theirs) as listener:
         accepting = gevent.spawn(listener.accept)
-        with scp.connect(path) as client, accepting.get() as server:
-            mine, theirs = sessions(client, server)
-            mine.close()
-            theirs.close()
+        with scp.connect(path, ssl_context=ours) as client, accepting.get() as server:
+            assert getattr(client._transport.sock, "server_hostname", None) is None
+            for session in sessions(client, server):
+                session.close()
 
 
 def test_a_certificate_that_does_not_fit():
