@@ -1,14 +1,15 @@
 """What takes the place of `socket.socket` in a monkey-patched program: a class that chooses.
 
 With IPPROTO_SCTP it makes a socket of this library, otherwise gevent's, unless streams are to become SCTP
-(see tcp.py).  All of them are instances of it.  A subclass that a program makes of it is one of gevent's
-class.
+(see tcp.py).  All of them are instances of it.  A class that a program derives from it holds such a socket
+(see derived.py).
 """
 from __future__ import annotations
 
 import errno
 import functools
 import socket as _stdlib
+from abc import ABCMeta
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from pysctpsock import socket as _ours
 from pysctpsock.base import SctpSocket
 from pysctpsock.errors import error
 
+from .derived import Holder, held_by
 from .rules import StreamSocket
 
 IPPROTO_SCTP = _ours.IPPROTO_SCTP
@@ -42,7 +44,7 @@ def means_tcp(family: int, type: int, proto: int) -> bool:
             and proto in (-1, 0, _stdlib.IPPROTO_TCP))
 
 
-class _Chooser(type):
+class _Chooser(ABCMeta):  # that a program may derive from it and from an abstract class
     """Lets make() decide what a call of the class gives, and every socket be an instance of it."""
 
     def __call__(cls, *arguments: Any, **named: Any) -> Any:
@@ -59,8 +61,10 @@ class _Chooser(type):
             cls is socket and issubclass(other, (SctpSocket, StreamSocket, _gevent.socket)))
 
 
-class socket(_gevent.socket, metaclass=_Chooser):
+class socket(Holder, metaclass=_Chooser):
     """socket(family=AF_INET, type=SOCK_STREAM, proto=0, fileno=None): SCTP's, gevent's, or SCTP for TCP."""
+
+    _make = staticmethod(make)
 
 
 def checking_for_tls(wrap_socket: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,6 +72,7 @@ def checking_for_tls(wrap_socket: Callable[..., Any]) -> Callable[..., Any]:
     descriptor, which carries no data.  (asyncio does TLS in memory, with any socket.)"""
     @functools.wraps(wrap_socket)
     def checked(self: Any, sock: Any, *arguments: Any, **named: Any) -> Any:
+        sock = held_by(sock)
         if isinstance(sock, StreamSocket):
             sock = sock.inner
         if isinstance(sock, SctpSocket):

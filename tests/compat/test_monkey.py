@@ -27,19 +27,48 @@ def test_only_sctp_sockets_become_ours(run_program):
     assert [line[1:] for line in shown] == [["True"] * 3 + [proto] for proto in ("132", "132", "0", "0", "0")]
 
 
-def test_a_subclass_keeps_its_class(run_program):
-    """A program's own class of TCP sockets is made, with its own arguments."""
-    print_ = run_program("""
-import socket
-class Mine(socket.socket):
-    def __init__(self, name, **more):
-        super().__init__(socket.AF_INET, socket.SOCK_STREAM, **more)
-        self.name = name
-mine = Mine("mine", proto=0)
-print(type(mine).__name__, mine.name, isinstance(mine, Mine), isinstance(mine, socket.socket))
-print(isinstance(socket.socket(), Mine))
-""")
-    assert print_.split() == ["Mine", "mine", "True", "True", "False"]
+DERIVED = """
+import abc, io, socket, threading
+class Mine(socket.socket, abc.ABC):
+    def __init__(self, name, *arguments, **more):
+        super().__init__(*arguments, **more)
+        self.name, self.counted = name, 0
+    def recv_into(self, *arguments):
+        received = super().recv_into(*arguments)
+        self.counted += received
+        return received
+    def send(self, data, flags=0):
+        return socket.socket.send(self, data.upper(), flags)
+listener = Mine("listener", socket.AF_INET, socket.SOCK_STREAM, proto={proto})
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+assert isinstance(listener, socket.socket) and not isinstance(socket.socket(), Mine)
+with Mine("client", proto={proto}) as client:
+    assert client.connect_ex(listener.getsockname()) == 0
+    accepted, address = listener.accept()
+    assert address == client.getsockname() and isinstance(accepted, socket.socket)
+    client.send(b"hello\\n")
+    assert socket.socket.recv(accepted, 100) == b"HELLO\\n", "unbound, of another class of socket"
+    accepted.sendall(b"one\\ntwo\\n")
+    with client.makefile("rb") as lines:
+        client.close()  # the file keeps it open
+        assert [lines.readline(), lines.readline()] == [b"one\\n", b"two\\n"] and client.fileno() >= 0
+    assert client.counted == 8
+    assert client.fileno() == -1 and (client.family, client.type) == (socket.AF_INET, socket.SOCK_STREAM)
+name, again = listener.getsockname(), Mine("again", fileno=listener.detach())
+assert listener.fileno() == -1 and again.fileno() >= 0 and again.getsockname() == name
+print(type(accepted).__module__.partition(".")[0], client.name, client.proto, listener.proto)
+"""
+
+
+@pytest.mark.parametrize("proto, options, module", [
+    ("socket.IPPROTO_SCTP", (), "pysctpsock"), ("0", (), "gevent"), ("0", ("--tcp-to-sctp",), "pysctpsock"),
+    ("0", ("--tcp-to-sctp", "--only", "127.0.0.0/8"), "pysctpsock"),
+    ("0", ("--tcp-to-sctp", "--except", "127.0.0.1"), "gevent")])
+def test_a_class_that_a_program_derives(run_program, proto, options, module):
+    """It makes the socket that its arguments ask for, and can override and call what it inherits."""
+    shown = run_program(DERIVED.format(proto=proto), *options).split()
+    assert shown[:2] == [module, "client"] and (shown[2] == "132") == (proto != "0")
 
 
 ECHO = """
