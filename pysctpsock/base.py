@@ -157,7 +157,7 @@ class SctpSocket(Handle, Timeouts):
     def __repr__(self) -> str:
         shown = [f"fd={self.fileno()}"] if self._has_descriptor() else []
         shown += [f"family={self.family!s}", f"type={self.type!s}", f"proto={self.proto}"]
-        if not self._closed:
+        if not (self._closed or self._detached):
             shown.append(f"laddr={self.getsockname()}")
             if self.association is not None and self.association.announced:
                 shown.append(f"raddr={self._source(self.association)}")

@@ -7,6 +7,9 @@ through it: who reads from it or writes to it by os.read() and os.write() only u
 
 Two things of a kernel socket cannot be shown: POLLERR (an error makes it readable and writable, as
 select(2) shows one), and an end of reading that is taken back.
+
+A program may close the descriptor by its number, which may be another file's soon: before anything is done by
+that number it is compared which file it is of.
 """
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ class Descriptor:
         self._lock = RLock()
         self._shown = WRITABLE
         self._outer, self._inner = _socket.socketpair()
+        self._file = _file_of(self._outer.fileno())
         for end in (self._outer, self._inner):
             end.setblocking(False)
         self._outer.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 1)  # as small as the system has it
@@ -45,12 +49,20 @@ class Descriptor:
         """The descriptor; -1 when closed."""
         return self._outer.fileno()
 
+    def is_at(self, fd: int) -> bool:
+        """Whether the number is this descriptor's still, or that of one that was given away."""
+        return _file_of(fd) == self._file
+
+    def was_closed_by_number(self) -> bool:
+        """Whether somebody else has closed it: it shows nothing any more."""
+        return self._outer.fileno() >= 0 and not self.is_at(self._outer.fileno())
+
     def update(self) -> None:
         """Make the descriptor as ready as state() says."""
         with self._lock:
             wanted = self._state()
             changed = wanted ^ self._shown
-            if not changed or self._outer.fileno() < 0:
+            if not changed or self._outer.fileno() < 0 or self.was_closed_by_number():
                 return
             self._shown = wanted
             if changed & READABLE and not wanted & READ_ENDED:
@@ -85,8 +97,19 @@ class Descriptor:
     def close(self) -> None:
         """Close the descriptor; closing twice is allowed."""
         with self._lock:
+            if self.was_closed_by_number():
+                self._outer.detach()
             self._outer.close()
             self._inner.close()
+
+
+def _file_of(fd: int) -> tuple[int, int] | None:
+    """Which file a descriptor is of, as the system tells them apart; None if there is none."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _empty(end: _socket.socket) -> None:

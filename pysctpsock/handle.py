@@ -43,12 +43,17 @@ class Handle(SocketBase):
             return -1
         assert self.readiness is not None
         with _lock:
-            if self.readiness.descriptor is None:
+            descriptor = self.readiness.descriptor
+            if descriptor is None or descriptor.was_closed_by_number():
+                if descriptor is not None:
+                    descriptor.close()
                 me = weakref.ref(self)  # a descriptor must not keep its socket
                 self.readiness.descriptor = Descriptor(lambda: _state_of(me()))
                 self.state_changed()  # what happened before it was there to be told
             fd: int = self.readiness.descriptor.fileno()
             _by_descriptor[fd] = self
+            if _detached.get(fd) is not self:  # whoever had it has closed it by its number: nobody's any more
+                _detached.pop(fd, None)
         return fd
 
     def detach(self) -> int:
@@ -133,9 +138,10 @@ def socket_of(fd: int) -> SctpSocket | None:
     """The socket that has this descriptor, attached again if it was detached; None: it is none of ours."""
     with _lock:
         sock = _by_descriptor.get(fd)
-        if sock is None or sock._closed or sock.readiness.descriptor is None:
+        if sock is None or sock._closed or not sock.readiness.descriptor.is_at(fd):
             return None
-        if _detached.pop(fd, None) is not None:
+        if fd in _detached and _detached[fd] is sock:
+            del _detached[fd]
             sock._detached = False
             sock.readiness.descriptor.take_back(fd)
         return sock if sock.fileno() == fd else None

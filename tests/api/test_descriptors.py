@@ -284,6 +284,41 @@ def test_fileno_of_no_socket_of_ours(ipv4):
     os.close(write_end)
 
 
+def test_closed_by_number(ipv4):
+    """The socket goes on, with another descriptor when it is asked; who has the number now is left alone."""
+    client, server = ipv4.pair()
+    fd = client.fileno()
+    os.close(fd)
+    with open(os.devnull) as other:
+        assert other.fileno() == fd, "the system gives the lowest number"
+        client.send(b"there")
+        assert server.recv(9) == b"there"
+        server.send(b"and back")
+        assert client.recv(9) == b"and back"
+        assert client.fileno() not in (-1, fd) and polled(client, OUT) == OUT
+        server.send(b"again")
+        assert polled(client, IN | OUT) == IN | OUT and client.recv(9) == b"again"
+        with raises(errno.ENOTSOCK):
+            socket.socket(fileno=fd)
+        client.close()
+        os.fstat(fd)
+    assert server.recv(9) == b""
+
+
+def test_detached_and_closed_by_number(ipv4):
+    """The number is another file's then, and no socket's; the association lives on, as nobody ended it."""
+    client, server = ipv4.pair()
+    fd = client.detach()
+    assert "laddr" not in repr(client)
+    os.close(fd)
+    with open(os.devnull) as other:
+        assert other.fileno() == fd
+        with raises(errno.ENOTSOCK):
+            socket.socket(fileno=fd)
+    server.send(b"heard by nobody")
+    server.close()
+
+
 @pytest.mark.parametrize("duplicate", [lambda sock: sock.dup(),
                                        lambda sock: socket.fromfd(sock.fileno(), sock.family, sock.type)],
                          ids=["dup", "fromfd"])

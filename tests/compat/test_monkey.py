@@ -1,5 +1,6 @@
 """Monkey patching (pysctpsock.monkey): what becomes of the `socket` module, and of the program."""
 import os
+import select
 
 import processes
 import pytest
@@ -317,3 +318,32 @@ peer, _ = listener.accept()
 print(peer.recv(100).decode())
 print(os.waitpid(child, 0)[1])
 """).splitlines() == ["[Errno 9] Bad file descriptor: the socket belongs to the parent process", "0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork()")
+def test_a_daemon(run_program, tmp_path):
+    """Two forks, and all descriptors closed by number, before the program makes its sockets."""
+    result = tmp_path / "result"
+    os.mkfifo(result)
+    reader = os.open(result, os.O_RDONLY | os.O_NONBLOCK)
+    run_program("""
+import os, sys
+if os.fork():
+    os.wait()
+    sys.exit()
+os.setsid()
+if os.fork():
+    os._exit(0)
+os.closerange(3, 1024)
+import socket, threading
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+listener.bind(("127.0.0.1", 0))
+listener.listen()
+client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+threading.Thread(target=lambda: (client.connect(listener.getsockname()), client.send(b"served"))).start()
+with open(sys.argv[1], "wb") as file:
+    file.write(listener.accept()[0].recv(100))
+""", arguments=[result])
+    select.select([reader], [], [], processes.PATIENCE)
+    assert os.read(reader, 100) == b"served"
+    os.close(reader)
