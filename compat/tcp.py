@@ -27,6 +27,8 @@ from pysctpsock.buffers import scatter, writable
 from pysctpsock.errors import error
 from pysctpsock.one_to_one import OneToOneSocket
 
+from . import tcp_info
+
 MESSAGE_SIZE = 1 << 16  # bytes; longer ones are cut
 SACK_DELAY = 40_000  # microseconds, Linux's least for TCP: programs that write twice and read wait for it
 ADAPTATION = 0x54435042  # of ends that know END_OF_STREAM
@@ -47,6 +49,7 @@ KEEP_ALIVE = {(_stdlib.SOL_SOCKET, _stdlib.SO_KEEPALIVE), (_stdlib.IPPROTO_TCP, 
               (_stdlib.IPPROTO_TCP, KEEPCNT)}
 TRANSLATED = {(_stdlib.IPPROTO_TCP, number("TCP_NODELAY")): (c.SOL_SCTP, c.SCTP_NODELAY),
               (_stdlib.IPPROTO_TCP, number("TCP_MAXSEG")): (c.SOL_SCTP, c.SCTP_MAXSEG)}
+TCP_INFO = (_stdlib.IPPROTO_TCP, number("TCP_INFO"))
 ABSENT = {number(name) for name in ("TCP_INFO", "TCP_CONGESTION", "TCP_MD5SIG", "TCP_ULP", "TCP_REPAIR")}
 TUNED = {_stdlib.SOL_SOCKET, _stdlib.IPPROTO_TCP, _stdlib.IPPROTO_IP, _stdlib.IPPROTO_IPV6}
 
@@ -266,8 +269,11 @@ class TcpSocket(OneToOneSocket):
             self._set_heartbeats()
 
     def getsockopt(self, level: int, optname: int, buflen: Any = 0) -> Any:
-        """As setsockopt()."""
+        """As setsockopt(); TCP_INFO is told of the association."""
         self._check_open()
+        if (level, optname) == TCP_INFO:
+            info = tcp_info.of(self).pack()
+            return info[:buflen] if buflen else as_int(info)
         level, optname = self._translate(level, optname)
         if options.find(level, optname) is not None or level not in TUNED:
             return super().getsockopt(level, optname, buflen)

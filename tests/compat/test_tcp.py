@@ -4,8 +4,10 @@ import socket as std
 
 import gevent
 import pytest
+from waiting import until
 
 from pysctpsock import socket as sctp
+from pysctpsock.compat import tcp_info
 from pysctpsock.compat.tcp import ADAPTATION, TcpSocket
 
 HOST = "127.0.0.1"
@@ -191,9 +193,37 @@ def test_options(pair):
     assert path.spp_flags & sctp.SPP_HB_DISABLE
     client.setsockopt(std.IPPROTO_TCP, std.TCP_DEFER_ACCEPT, 5)
     assert client.getsockopt(std.IPPROTO_TCP, std.TCP_DEFER_ACCEPT, 4) == (5).to_bytes(4, "little")
-    with pytest.raises(OSError) as raised:
-        client.getsockopt(std.IPPROTO_TCP, std.TCP_INFO, 100)
-    assert raised.value.errno == errno.ENOPROTOOPT
+    for call in (lambda: client.getsockopt(std.IPPROTO_TCP, std.TCP_CONGESTION, 16),
+                 lambda: client.setsockopt(std.IPPROTO_TCP, std.TCP_INFO, 1)):
+        with pytest.raises(OSError) as raised:
+            call()
+        assert raised.value.errno == errno.ENOPROTOOPT
+
+
+@pytest.mark.skipif(not hasattr(std, "TCP_INFO"), reason="no TCP_INFO")
+def test_tcp_info(pair):
+    """The state in TCP's terms, as programs look at it before they use a connection again; times, sizes."""
+    def state(sock):
+        return sock.getsockopt(std.IPPROTO_TCP, std.TCP_INFO, 92)[0]
+
+    client, server = pair
+    client.sendall(b"x")
+    assert server.recv(1) == b"x"
+    until(lambda: tcp_info.of(client).tcpi_unacked == 0)
+    info = tcp_info.of(client)
+    assert info.tcpi_state == state(client) == state(server) == tcp_info.ESTABLISHED
+    assert info.tcpi_rto >= 1_000_000 and info.tcpi_snd_cwnd > 1 and 1000 < info.tcpi_snd_mss < info.tcpi_pmtu
+    assert len(bytes(info)) == 104 and client.getsockopt(std.IPPROTO_TCP, std.TCP_INFO) & 0xFF == 1
+    client.shutdown(std.SHUT_WR)
+    assert server.recv(1) == b""
+    assert (state(client), state(server)) == (tcp_info.FIN_WAIT1, tcp_info.CLOSE_WAIT)
+    server.close()
+    until(lambda: state(client) == tcp_info.CLOSE)
+    listener = TcpSocket()
+    assert state(listener) == tcp_info.CLOSE
+    listener.listen()
+    assert state(listener) == tcp_info.LISTEN
+    listener.close()
 
 
 def test_what_it_says_of_itself(pair, tmp_path):
