@@ -1,8 +1,11 @@
 """The interface of pysctp 0.7.3, which programs know as the module `sctp`.
 
 `import pysctpsock.compat.pysctp as sctp`, or, in a program that nobody edits, `import sctp` under
-pysctpsock.monkey.  Sockets are this library's, also where the kernel has SCTP.  What pysctp does otherwise
-than its documentation says is mended as docs/migration.md lists.
+pysctpsock.monkey.  What pysctp does otherwise than its documentation says is mended as docs/migration.md
+lists.
+
+Sockets are the kernel's where it has SCTP, and this library's where it has not; `kernel_sockets` in this
+module, or PYSCTPSOCK_PYSCTP_SOCKETS=kernel or =library in the environment, says which.
 
 Payload protocol identifiers: pysctp 0.7.3 swaps the bytes of `ppid` when it sends (46 is 46 on the wire) and
 does not when it receives (programs apply ntohl).  Older ones swap nothing (programs apply htonl).
@@ -21,9 +24,8 @@ from socket import *  # noqa: F403
 import socket  # type: ignore[assignment]  # noqa: F401  # isort: skip
 from typing import Any
 
-from pysctpsock.socket import socket as _socket
-
 from . import pysctp_calls as _sctp
+from .kernel import available as _kernel_has_sctp
 from .pysctp_data import (  # noqa: F401
     adaptation_event,
     assoc_change,
@@ -62,6 +64,8 @@ SOCK_STREAM, SOCK_SEQPACKET = 1, 5  # type: ignore[misc,assignment]
 STYLE_TCP = TCP_STYLE = SOCK_STREAM
 STYLE_UDP = UDP_STYLE = SOCK_SEQPACKET
 
+kernel_sockets = {"kernel": True, "library": False}.get(
+    os.environ.get("PYSCTPSOCK_PYSCTP_SOCKETS", ""), _kernel_has_sctp())
 ppid_swapped = os.environ.get("PYSCTPSOCK_PYSCTP_PPID", "swapped") != "raw"
 
 
@@ -167,7 +171,7 @@ class sctpsocket:
     def __init__(self, family: int, style: int, sk: Any) -> None:
         self._style = style
         self._family = family
-        self._sk = sk if sk else _socket(family, style, IPPROTO_SCTP)
+        self._sk = sk if sk else _sctp.new_socket(family, style, kernel_sockets)
         self._ttl = self._streamid = 0
         self.unexpected_event_raises_exception = False
         self.datalogging = False

@@ -9,12 +9,16 @@ import errno
 import ipaddress
 import os
 import socket as _stdlib
+import stat
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from pysctpsock import constants as c
 from pysctpsock import handle, notifications, structs
 from pysctpsock.errors import error
+from pysctpsock.socket import socket as _socket
+
+from . import kernel
 
 Values = dict[str, Any]
 Pair = tuple[str, int]
@@ -86,14 +90,22 @@ def have_sctp_addip() -> bool:
 
 # ------------------------------------------------------------------ descriptors, addresses, structures
 
+def new_socket(family: int, style: int, of_kernel: bool) -> Any:
+    """An SCTP socket, of the kernel or of this library."""
+    if of_kernel:
+        return kernel.new_socket(family, style)
+    return _socket(family, style, c.IPPROTO_SCTP)  # type: ignore[call-arg]
+
+
 def socket_of(fd: Any) -> Any:
-    """The SCTP socket of a descriptor, or the socket itself.  EBADF if there is none."""
-    if not isinstance(fd, int):
-        return fd
-    sock = handle.socket_of(fd)
-    if sock is None:
-        raise error(errno.EBADF, f"descriptor {fd} is no SCTP socket's")
-    return sock
+    """The SCTP socket of a descriptor, or the socket itself; the kernel's with libsctp's calls as methods.
+
+    EBADF or ENOTSOCK if there is none.
+    """
+    sock = handle.socket_of(fd) if isinstance(fd, int) else fd
+    if sock is None and not stat.S_ISSOCK(os.fstat(fd).st_mode):
+        raise error(errno.ENOTSOCK, f"descriptor {fd} is no SCTP socket's")
+    return sock if hasattr(sock, "sctp_sendmsg") else kernel.KernelSocket(fd)
 
 
 def to_address(pair: Any, family: int) -> tuple[Any, ...]:
@@ -179,14 +191,14 @@ def getladdrs(fd: Any, assoc_id: int) -> tuple[Pair, ...]:
     return tuple(to_pair(address) for address in socket_of(fd).sctp_getladdrs(assoc_id))
 
 
-def peeled_off(sock: Any, assoc_id: int) -> Any:
+def peeled_off(fd: Any, assoc_id: int) -> Any:
     """The socket of an association that leaves its one-to-many socket."""
-    return sock.sctp_peeloff(assoc_id)
+    return socket_of(fd).sctp_peeloff(assoc_id)
 
 
 def peeloff(fd: Any, assoc_id: int) -> int:
     """The same; its descriptor, and whoever closes that, or the socket, ends it."""
-    peeled = peeled_off(socket_of(fd), assoc_id)
+    peeled = peeled_off(fd, assoc_id)
     _peeled_by_number[peeled.fileno()] = peeled
     return int(peeled.fileno())
 
@@ -329,8 +341,11 @@ def get_events(fd: Any) -> Values:
 
 def set_events(fd: Any, values: Values) -> None:
     """SCTP_EVENTS from a dict; what is not in it is switched off."""
-    socket_of(fd).setsockopt(c.SOL_SCTP, c.SCTP_EVENTS, structs.sctp_event_subscribe(
-        **{member: int(values.get(name, 0)) for name, member in event_names().items()}))
+    sock, names = socket_of(fd), event_names()
+    wanted = structs.sctp_event_subscribe(
+        **{member: int(values.get(name, 0)) for name, member in names.items()})
+    known = len(sock.getsockopt(c.SOL_SCTP, c.SCTP_EVENTS, len(names)))  # an older kernel has fewer
+    sock.setsockopt(c.SOL_SCTP, c.SCTP_EVENTS, wanted.pack()[:known])
 
 
 def get_rtoinfo(fd: Any, values: Values) -> None:

@@ -137,10 +137,13 @@ def unpack_sockaddr(data: bytes) -> tuple[Any, ...] | None:
     return None
 
 
-def unpack_sockaddrs(data: bytes) -> list[tuple[Any, ...]]:
-    """The addresses of a packed list, each only as long as its family.  ValueError if that fails."""
-    addresses = []
-    while data:
+def unpack_sockaddrs(data: bytes, count: int | None = None) -> list[tuple[Any, ...]]:
+    """The addresses of a packed list, each only as long as its family: `count` of them, or all.
+
+    ValueError if that fails.
+    """
+    addresses: list[tuple[Any, ...]] = []
+    while data if count is None else len(addresses) < count:
         address = unpack_sockaddr(data)
         if address is None:
             raise ValueError("unknown address family in a packed address list")

@@ -1,4 +1,5 @@
 """Settings of all tests; helpers that tests share are modules in tests/support."""
+import os
 import sys
 from pathlib import Path
 
@@ -11,3 +12,6 @@ pytest_plugins = ["failures"]
 
 # Before any test module is loaded, for some make a socket then; test runs side by side do not meet.
 pysctpsock.configure(udp_port=free_udp_port())
+
+# Of pysctp's interface, whatever this kernel has; test_pysctp_kernel.py asks for the kernel's.
+os.environ.setdefault("PYSCTPSOCK_PYSCTP_SOCKETS", "library")

@@ -178,6 +178,7 @@ def test_address_lists_are_packed():
     packed = b"".join(structs.pack_sockaddr(address) for address in addresses)
     assert len(packed) == 16 + 28 + 16
     assert structs.unpack_sockaddrs(packed) == addresses
+    assert structs.unpack_sockaddrs(packed + bytes(16), len(addresses)) == addresses
     with pytest.raises(ValueError, match="family"):
         structs.unpack_sockaddrs(packed + bytes(16))
 
