@@ -132,15 +132,14 @@ class TcpSocket(OneToOneSocket):
     # ------------------------------------------------------------------ reading
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Up to `bufsize` bytes, whatever messages they came in; b"" at the end of the stream.
-
-        MSG_PEEK shows no more than the first message.
-        """
+        """Up to `bufsize` bytes, whatever messages they came in; b"" at the end of the stream."""
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
         data = self._read(bufsize, flags)
-        if not data or len(data) == bufsize or flags & c.MSG_PEEK:
+        if not data or len(data) == bufsize:
             return data
+        if flags & c.MSG_PEEK:
+            return self._peek(bufsize, END_OF_STREAM if self._marks_ends() else -1)
         parts, left = [data], bufsize - len(data)
         while left and (flags & MSG_WAITALL or self._more_at_hand()):
             try:

@@ -18,7 +18,7 @@ from .association cimport SEND_SACK_IMMEDIATELY, SEND_UNORDERED, Association
 from .engine cimport clock
 from .parameters cimport ProtocolParameters
 from .proto cimport ESTABLISHED
-from .recvq cimport KIND_DATA, Received
+from .recvq cimport KIND_DATA, Received, ReceiveQueue
 from .user cimport ACCEPTABLE, CONNECTED, ENDED, READABLE, WRITABLE, SctpUser
 
 cdef enum:                       # as Linux numbers them on every host (pysctpsock.constants)
@@ -320,6 +320,23 @@ cdef class SocketBase:
             return None
         return (record.kind, record.stream_id, record.unordered != 0, record.ppid,
                 record.length - record.offset, (<Association>record.association).assoc_id)
+
+    def _peek(self, Py_ssize_t size, long long end):
+        """For the subclass: up to `size` bytes of all messages that wait, up to one whose ppid is `end`."""
+        cdef ReceiveQueue queue = self.user.receive_queue
+        cdef Received *record
+        cdef uint32_t i
+        cdef Py_ssize_t taken
+        cdef list parts = []
+        for i in range(queue.count):
+            record = &queue.ring[(queue.head + i) & (queue.capacity - 1)]
+            if record.kind != KIND_DATA or record.ppid == end or size == 0:
+                break
+            taken = min(size, <Py_ssize_t>(record.length - record.offset))
+            parts.append(PyBytes_FromStringAndSize(
+                PyBytes_AS_STRING(<bytes>record.data) + record.offset, taken))
+            size -= taken
+        return b"".join(parts)
 
     def _discard_data(self):
         """For the subclass: SHUT_RD; messages are no longer wanted."""

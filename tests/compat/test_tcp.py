@@ -63,9 +63,17 @@ def test_recv_waits_for_all(pair):
 
 
 def test_peeking_takes_nothing(pair):
+    """MSG_PEEK shows what recv() would give: of all messages at hand, and no end of the stream."""
     client, server = pair
     client.sendall(b"abc")
-    assert server.recv(2, std.MSG_PEEK) == b"ab" and server.recv(5) == b"abc"
+    assert server.recv(2, std.MSG_PEEK) == b"ab" and server.recv(1) == b"a"
+    for piece in (b"de", b"f" * 1000):
+        client.sendall(piece)
+    client.shutdown(std.SHUT_WR)
+    until(lambda: server.user.receive_queue.count == 4)
+    assert server.recv(4, std.MSG_PEEK) == b"bcde"
+    assert server.recv(5000, std.MSG_PEEK) == b"bcde" + b"f" * 1000 == server.recv(5000)
+    assert server.recv(1, std.MSG_PEEK) == b"" == server.recv(1)
 
 
 def test_a_send_of_any_size(pair):
