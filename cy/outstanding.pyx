@@ -107,9 +107,8 @@ cdef class Outstanding:
         if flight.has_lowest and flight.lowest == tsn:
             flight.lowest_acked = True
         if flight.timing and flight.timed_tsn == tsn:
-            flight.timing = False
-            if chunk.transmissions == 1:     # Karn: never from a retransmitted chunk (9260-6.3.1-06)
-                flight.rtt = 0
+            flight.timing = False            # mark() ends it for what is sent again: Karn (9260-6.3.1-06)
+            flight.rtt = 0
         chunk.state = ACKED
         self.newest_acked = tsn
         self.any_newly_acked = True

@@ -260,11 +260,12 @@ cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
     """T3-rtx expired (6.3.3), or, with nothing outstanding, it is time to probe a shut window (6.1 A)."""
     cdef uint64_t in_flight
     path.stop_t3()
+    if t.outstanding.count() == 0 and t.send_queue.count == 0:
+        return 0                             # what should have been the probe was given up
     rto_back_off(&path.rto, t.parameters)
     if t.outstanding.count() == 0:
-        if t.send_queue.count:
-            t.probing = True
-            t.want_transmit()
+        t.probing = True
+        t.want_transmit()
         return 0
     if not t.probe_outstanding:              # a shut window is no congestion
         path.cc.on_timeout()

@@ -6,7 +6,8 @@ and stands below a comment with its place in the source.  Each such decision is 
 
 Counted are `if`, `elif`, `while`, conditional expressions, operands of `and` and `or`, `min` and `max`, and
 loops over numbers; in cy/*.h every branch.  Not counted is what Cython adds and no source line says: whether
-a call raised, reference counts, arguments of Python's calls, conversions, type checks, loops over lists.
+a call raised and what (`except`), reference counts, optional arguments, conversions, type checks, loops over
+lists.
 """
 import argparse
 import collections
@@ -24,10 +25,10 @@ FOR_TESTS = {"cy/audit.pyx", "cy/scripted.pyx"}
 
 PLACE = re.compile(r'\s*/\* "(?:cy/)?(\w+\.p[xy][xd])":(\d+)$')
 DOCSTRING = 1                            # a line: start-up code of the module stands under it
-OUTSIDE = re.compile(r"}|/\* #### Code section")
+OUTSIDE = re.compile(r"}|/\* #### Code section| \*\s+except\b.*# <<<<<")
 DECISION = re.compile(r"\s*(?:} else )?(?:if|for|while|switch) \((.*)")
 RAISING = re.compile(r"unlikely\((!?)__pyx_t_\d+\)\) \{$")     # the condition of an `if` that only raises
-OF_CYTHON = re.compile(r"likely\(|__PYX_|__Pyx_|\bPy|__pyx_(temp|n_s|kwds|nargs)|\b(i|index)=0")
+OF_CYTHON = re.compile(r"likely\(|__PYX_|__Pyx_|\bPy|__pyx_(temp|n_s|kwds|nargs|optional)|\b(i|index)=0")
 
 Decision = collections.namedtuple("Decision", "source line ordinal")
 

@@ -339,6 +339,41 @@ def test_bundled_with_data():
     assert answer.types == [FORWARD_TSN, DATA]
 
 
+def test_list_that_does_not_fit_behind_a_sack():
+    """3758-3.5-04 (C4), 3758-3.5-05: it is not cut for that, but goes in a packet of its own, whole."""
+    s = sender(a_rwnd=10**6, max_burst=0, inbound=300, outbound_streams=300, nodelay=True)
+    for stream_id in range(200):
+        submit(s, b"x", stream_id, RTX)
+    for _ in range(3):
+        submit(s, b"last", 299)
+    first = min(chunk.tsn for chunk in chunks(s.wait(10 * MILLISECOND)))
+    for end in (201, 202):
+        s.ask(packets.sack(first - 1, 10**6, gaps=[(201, end)]))
+    lonely = [packets.data(s.tsn + 2 * i, b"y", flags=B | E | U) for i in range(1, 251)]
+    for start in range(50, 250, 50):         # a SACK of 250 gap blocks is due with the third miss report
+        s.ask(*lonely[start:start + 50])
+    answers = s.ask(packets.sack(first - 1, 10**6, gaps=[(201, 203)]), *lonely[:50])
+    assert SACK in answers[0].types and FORWARD_TSN not in answers[0].types
+    ((tsn, pairs),) = forwards(answers)
+    assert tsn == first + 199
+    assert sorted(pairs) == [(stream_id, 0) for stream_id in range(200)]
+
+
+def test_life_that_ends_before_the_probe():
+    """3758-4.1-01, 9260-6.1-02: what waits for a shut window and is given up is no probe and no error."""
+    s = sender()
+    submit(s)
+    (chunk,) = chunks(s.wait(10 * MILLISECOND))
+    s.ask(packets.sack(chunk.tsn, 0))
+    submit(s, b"short", 0, TTL, 500, 9)
+    assert chunks(s.wait(20 * SECOND)) == []
+    assert failed(s) == [(0, 9)]
+    assert (path(s)["t3_rtx_running"], path(s)["error_count"]) == (False, 0)
+    submit(s, b"next")
+    (probe,) = chunks(s.wait(SECOND + 100 * MILLISECOND))
+    assert (probe.tsn, probe.payload) == (chunk.tsn + 1, b"next")
+
+
 def test_no_credit_for_abandoned_chunks():
     """3758-3.5-02: no longer outstanding, nothing for cwnd."""
     s = sender(a_rwnd=10**6, max_burst=0)

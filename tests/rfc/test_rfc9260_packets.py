@@ -63,6 +63,26 @@ def test_undefined_flags_are_sent_zero():
     assert {c.flags for c in sent if c.type != DATA} == {0}
 
 
+@pytest.mark.parametrize("flags", [0, UNORDERED], ids=["ordered", "unordered"])
+def test_fragments_of_a_message_agree(flags):
+    """9260-3.3.1-04, 9260-3.3.1-08: each fragment has the message's PPID, stream, SSN and U bit, even when it
+    is sent again.
+    """
+    p = pair(seed=6, link=Link(loss=0.1))
+    ppids = 0x01010101, 0x02020202, 0x01010101
+    for ppid in ppids:
+        p.client.send(bytes(20_000), 3, ppid, flags)
+    assert p.until(lambda: len(p.server.messages) == 3, limit=60 * SECOND)
+    sent = sent_data(p)
+    firsts = {c.tsn for c in sent if c.flags & packets.B}
+    assert len(sent) > 40 and len(firsts) == 3
+    for c in sent:
+        number = sum(first <= c.tsn for first in firsts) - 1
+        assert (c.ppid, c.stream_id) == (ppids[number], 3)
+        assert c.flags & packets.U == (packets.U if flags else 0)
+        assert c.ssn == (0 if flags else number)
+
+
 def test_network_byte_order():
     """9260-3-03, 9260-3.3.3-01: ports, tag, fields of INIT and INIT ACK at their places, big endian."""
     p = Pair(parameters=parameters(outbound_streams=0x0102, inbound_streams=0x0304, receive_buffer=0x050607))

@@ -29,6 +29,12 @@ static int __pyx_f_some(int __pyx_v_a) {
   } else if (__pyx_t_5) {
   for (__pyx_t_9 = 0; __pyx_t_9 < 8; __pyx_t_9+=1) {
   switch (__pyx_v_kind) {
+  if (__pyx_optional_args) {
+
+  /* "cy/reasm.pyx":59
+ *     except MemoryError:             # <<<<<<<<<<<<<<
+*/
+  if (__pyx_t_8) {
 }
   if (__pyx_t_1) {
 '''

@@ -24,6 +24,8 @@ from net import (
 )
 from packets import COOKIE_ACK, COOKIE_ECHO, DATA, HEARTBEAT, HEARTBEAT_ACK, INIT, INIT_ACK, SACK
 
+from pysctpsock._cy.endpoint import IcmpKind
+
 IPV4_ADDRESS, IPV6_ADDRESS = 5, 6  # parameters of INIT and INIT ACK
 PEER_ADDR_CHANGE = 0x8002
 AVAILABLE, UNREACHABLE, CONFIRMED = 0, 1, 5  # spc_state
@@ -395,6 +397,18 @@ def test_t3_of_the_path_that_a_retransmission_takes():
     assert [to for _, to in net.routes][:3] == [FIRST, SECOND_ADDRESS, FIRST]
     waits = [b - a for a, b in itertools.pairwise(times)]
     assert waits[:3] == pytest.approx([rtos[0], rtos[1], 2 * rtos[0]], abs=20 * MILLISECOND)
+    lost = next(packet[DATA].tsn for packet in net.inbox if DATA in packet.types)
+    net.ask(packets.sack(lost))
+    net.side.association.set_primary(SECOND_ADDRESS)
+    rto = net.side.snapshot()["paths"][1]["rto"]
+    net.side.send(b"new")
+    sent = net.network.now
+    net.wait(rto - 10 * MILLISECOND)
+    net.forget()
+    net.wait(20 * MILLISECOND)
+    assert [packet[DATA].tsn for packet in net.inbox] == [lost + 1]
+    assert net.routes == [(SERVER_ADDRESSES[0], FIRST)]
+    assert net.arrivals[0] - sent == pytest.approx(rto, abs=5 * MILLISECOND)
 
 
 def test_t3_of_the_path_that_was_left():
@@ -415,6 +429,40 @@ def test_t3_of_the_path_that_was_left():
     assert [packet[DATA].tsn for packet in net.inbox] == [old[DATA].tsn, new[DATA].tsn, old[DATA].tsn]
     assert net.routes[-1][1] == SECOND_ADDRESS
     assert net.arrivals[-1] - sent == pytest.approx(SECOND, abs=20 * MILLISECOND)
+
+
+def test_timed_out_data_goes_where_fewest_errors_are():
+    """9260-6.4-03: of several other active addresses, to the one that had the fewest errors lately."""
+    net = two_homed_puppet()
+    third = "10.0.3.1"
+    net.establish(parameters=address_list(*CLIENT_ADDRESSES, third))
+    net.side = net.server.sides[0]
+    net.wait(6 * SECOND)
+    assert paths(net.side) == dict.fromkeys([*CLIENT_ADDRESSES, third], ACTIVE)
+    net.answers_heartbeats = False
+    assert net.side.association.request_heartbeat(SECOND_ADDRESS, net.network.now)
+    net.wait(1500 * MILLISECOND)
+    assert [path["error_count"] for path in net.side.snapshot()["paths"]] == [0, 1, 0]
+    net.forget()
+    net.side.send(b"lost")
+    net.wait(1500 * MILLISECOND)
+    assert [to for packet, (_, to) in zip(net.inbox, net.routes, strict=True) if DATA in packet.types] == [
+        FIRST, third]
+
+
+def test_icmp_about_an_address_that_is_not_confirmed(net):
+    """9260-10-04, 5062-2-01: who owns a listed address cannot end the association, who has the peer's can."""
+    net.answers_heartbeats = False
+    net.establish(parameters=address_list(*CLIENT_ADDRESSES))
+    side = net.server.sides[0]
+    net.wait(SECOND)
+    probe = next(r.packet for r in net.network.records if r.destination == SECOND_ADDRESS)
+    for host, ended in ((SECOND_ADDRESS, False), (FIRST, True)):
+        net.endpoint.receive_icmp_error(probe, host, 9899, 0, IcmpKind.ICMP_PROTOCOL_UNREACHABLE,
+                                        net.network.now)
+        net.wait(MILLISECOND)
+        assert side.ended is ended
+    assert dropped(net.endpoint, "icmp") == 1
 
 
 def test_fast_retransmission_stays_on_its_path():
@@ -533,6 +581,18 @@ def test_unanswered_heartbeats_back_off():
     p.run_for(181 * SECOND)
     assert path_events(p.client)[-1] == (SERVER_ADDRESSES[1], AVAILABLE)
     assert p.client.snapshot()["paths"][1]["error_count"] == 0  # 9260-8.3-05
+
+
+def test_message_to_a_chosen_address_that_failed():
+    """9260-6.4-05: an active address is tried before an error is reported."""
+    p = two_paths(parameters=parameters(path_max_retrans=0)).establish()
+    p.run_for(5 * SECOND)
+    p.path(1, up=False)
+    p.client.association.request_heartbeat(SERVER_ADDRESSES[1], p.network.now)
+    assert p.until(lambda: paths(p.client)[SERVER_ADDRESSES[1]] == INACTIVE, limit=5 * SECOND)
+    p.client.association.submit(b"all the same", now=p.network.now, path=1)
+    p.run_for(SECOND // 2)
+    assert p.server.received == [b"all the same"]
 
 
 def test_message_to_a_chosen_address():

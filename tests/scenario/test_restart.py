@@ -176,7 +176,7 @@ def test_row_with_matching_tags(net):
 
 
 def test_unknown_tags_without_tie_tags_are_dropped():
-    """9260-5.2.4-03 (X X 0 0): a cookie of before the association, with other tags, is dropped silently."""
+    """9260-5.2.4-03, 9260-5.1.2-03 (X X 0 0): a cookie of before it, with other tags, is dropped silently."""
     network = watch(Network(3))
     host = network.host("server", SERVER)
     net = Puppet(network, FIRST, more=[OTHER, STRANGE])

@@ -176,6 +176,43 @@ def test_shutdown_that_does_not_acknowledge_all():
     assert answer.types == [SHUTDOWN_ACK]
 
 
+def test_shutdown_does_not_renege():
+    """9260-3.3.8-02: what gap blocks acknowledged stays so, though SHUTDOWN has none."""
+    s = sender(nodelay=True)
+    for _ in range(4):
+        s.side.send(bytes(500))
+    (first, *others) = [c.tsn for packet in s.wait(10 * MILLISECOND) for c in packet.all(DATA)]
+    s.ask(packets.sack(first - 1, gaps=[(2, 4)]))
+    s.ask(packets.shutdown(first - 1))
+    assert s.side.snapshot()["outstanding"]["data_bytes"] == 500
+    again = [c.tsn for packet in s.wait(3 * SECOND) for c in packet.all(DATA)]
+    assert set(again) == {first}
+    (answer,) = s.ask(packets.shutdown(others[-1]))
+    assert answer.types == [SHUTDOWN_ACK]
+
+
+@pytest.mark.parametrize("by_peer", [False, True], ids=["SHUTDOWN-PENDING", "SHUTDOWN-RECEIVED"])
+def test_end_waits_for_what_has_no_tsn_yet(by_peer):
+    """9260-4-10, 9260-4-17, 9260-9.2-01: nothing in flight, a shut window: what is queued goes first."""
+    s = sender(nodelay=True)
+    s.side.send(b"first")
+    (packet,) = s.wait(10 * MILLISECOND)
+    tsn = packet[DATA].tsn
+    s.ask(packets.sack(tsn, 0))
+    s.side.send(b"second")
+    if by_peer:
+        answers = s.ask(packets.shutdown(tsn))
+    else:
+        s.side.shutdown()
+        answers = s.wait(10 * MILLISECOND)
+    assert answers == []
+    assert s.side.state == (State.SHUTDOWN_RECEIVED if by_peer else State.SHUTDOWN_PENDING)
+    (packet,) = s.ask(packets.sack(tsn, 65536))
+    assert packet.types == [DATA] and packet[DATA].payload == b"second"
+    (packet,) = s.ask(packets.sack(tsn + 1))
+    assert packet.types == [SHUTDOWN_ACK if by_peer else SHUTDOWN]
+
+
 def test_shutdown_again_is_answered_again():
     """9260-9.2-05, 9260-4-15."""
     s = sender()
@@ -226,7 +263,7 @@ def test_t2_exhaustion_of_shutdown_ack():
 
 def test_abort_with_a_reason():
     """9260-9.1-01, 9260-9.1-02, 9260-3.3.7-01: ABORT with cause 12; both ends gone, the peer with
-    ECONNRESET.
+    ECONNRESET, and its user is told the reason (SCTP_COMM_LOST).
     """
     p = pair()
     p.client.abort(b"enough")
@@ -236,6 +273,8 @@ def test_abort_with_a_reason():
     assert abort.chunks[0].flags == 0
     assert abort.chunks[0].causes == [(12, b"enough")]
     assert p.server.error == errno.ECONNRESET
+    kind, (change, code, *_, causes) = p.server.notifications[-1]
+    assert (kind, change, code, packets.tlvs(causes)) == (0x8001, 1, 12, [(12, b"enough")])
     p.assert_gone()
 
 

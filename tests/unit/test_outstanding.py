@@ -197,6 +197,17 @@ class TestReneging:
         assert states(out) == [IN_FLIGHT] * 3
         assert out.flight()["bytes"] == 3 * SIZE
 
+    def test_below_the_lowest_of_its_path(self):
+        """9260-6.3.2-01 (R3): what is taken back is the earliest outstanding TSN of its path again."""
+        out, queue = make(1, paths=2)
+        send(out, queue, 3, path=1)          # 1001 to 1003
+        out.take_sack(queue, 999, [(2, 3)])
+        assert out.flight(1)["lowest"] == 1003
+        out.take_sack(queue, 999, [(3, 3)])
+        assert out.flight(1)["lowest"] == 1001
+        out.take_sack(queue, 1001, [(2, 2)])
+        assert out.flight(1)["lowest_acked"]
+
     def test_then_acknowledged_again(self):
         out, queue = make(3)
         out.take_sack(queue, 999, [(2, 3)])
