@@ -399,9 +399,8 @@ def test_t3_of_the_path_that_a_retransmission_takes():
     assert waits[:3] == pytest.approx([rtos[0], rtos[1], 2 * rtos[0]], abs=20 * MILLISECOND)
     lost = next(packet[DATA].tsn for packet in net.inbox if DATA in packet.types)
     net.ask(packets.sack(lost))
-    net.side.association.set_primary(SECOND_ADDRESS)
     rto = net.side.snapshot()["paths"][1]["rto"]
-    net.side.send(b"new")
+    net.side.association.submit(b"new", now=net.network.now, path=1)
     sent = net.network.now
     net.wait(rto - 10 * MILLISECOND)
     net.forget()

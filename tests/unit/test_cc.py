@@ -49,16 +49,19 @@ class TestSlowStart:
         assert cc.cwnd == 4504
 
     def test_by_one_pmdcs_at_most(self):
+        """9260-7.2.1-04"""
         cc = start()
         acknowledge(cc, 3 * PMDCS, 4404)
         assert cc.cwnd == 4404 + PMDCS
 
     def test_only_a_window_that_was_used(self):
+        """9260-7.2.1-04"""
         cc = start()
         acknowledge(cc, 1000, 4403)
         assert cc.cwnd == 4404
 
     def test_not_in_fast_recovery(self):
+        """9260-7.2.1-04"""
         cc = start()
         acknowledge(cc, 1000, 4404, fast_recovery=True)
         assert cc.cwnd == 4404
@@ -117,6 +120,7 @@ class TestCongestionAvoidance:
         assert cc.partial_bytes_acked == 0
 
     def test_not_in_fast_recovery(self):
+        """9260-7.2.1-04"""
         cc = avoiding()
         cwnd = cc.cwnd
         acknowledge(cc, cwnd, cwnd, fast_recovery=True)
