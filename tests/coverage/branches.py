@@ -1,4 +1,5 @@
-"""Branch coverage of cy/: `tox -e branches`, or by hand after tests with a core of build mode "branches".
+"""Branch coverage of cy/: `tox -e branches`, or by hand, after `python setup.py build_ext --inplace` and
+tests with PYSCTPSOCK_BUILD=branches (pip would throw away the notes that gcc makes for gcov).
 
 Cython's own tracer knows lines only, so this counts in the generated C.  gcc counts every branch there
 (gcov); the C that Cython makes of a condition is `if (__pyx_t_1) {`, one for each operand of `and` and `or`,
