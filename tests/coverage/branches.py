@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "branches"
 FOR_TESTS = {"cy/audit.pyx", "cy/scripted.pyx"}
+ABOVE_CORE = {"carrier", "engine", "scp_io", "sockbase", "udp"}      # layer 4: I/O and clock
 
 PLACE = re.compile(r'\s*/\* "(?:cy/)?(\w+\.p[xy][xd])":(\d+)$')
 DOCSTRING = 1                            # a line: start-up code of the module stands under it
@@ -95,12 +96,23 @@ def describe(decision, counts):
     return f"{decision.source}:{decision.line}: {which}: {text[:70]}"
 
 
+def percent(branches, never):
+    return 100 * (branches - never) / branches if branches else 0
+
+
+def in_core(source):
+    """Whether a file is of the layers 0 to 3."""
+    return Path(source).stem.removesuffix("_impl") not in ABOVE_CORE
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--erase", action="store_true", help="forget what was counted, and do nothing else")
     parser.add_argument("--missing", action="store_true", help="name the branches that were never taken")
     parser.add_argument("--fail-under", type=float, default=0, metavar="PERCENT")
+    parser.add_argument("--core-under", type=float, default=0, metavar="PERCENT",
+                        help="the same for the layers 0 to 3 alone")
     parser.add_argument("files", nargs="*", help="only these, such as cy/setup.pyx")
     options = parser.parse_args()
     if options.erase:
@@ -111,21 +123,22 @@ def main():
     for decision, counts in taken().items():
         if decision.source not in FOR_TESTS and (not options.files or decision.source in options.files):
             by_file[decision.source][decision] = counts
-    everything = [0, 0]
+    everything, core = (0, 0), (0, 0)
     print(f"{'':32}branches   never      %")
     for source, decisions in sorted(by_file.items()):
         branches = sum(map(len, decisions.values()))
         never = sum(counts.count(0) for counts in decisions.values())
         everything = everything[0] + branches, everything[1] + never
-        print(f"{source:32}{branches:8}{never:8}{100 * (branches - never) / branches:7.1f}")
+        if in_core(source):
+            core = core[0] + branches, core[1] + never
+        print(f"{source:32}{branches:8}{never:8}{percent(branches, never):7.1f}")
         if options.missing:
             for decision, counts in sorted(decisions.items()):
                 if not all(counts):
                     print("   ", describe(decision, counts))
-    branches, never = everything
-    percent = 100 * (branches - never) / branches if branches else 0
-    print(f"{'all':32}{branches:8}{never:8}{percent:7.1f}")
-    return int(percent < options.fail_under)
+    for name, sums in (("layers 0 to 3", core), ("all", everything)):
+        print(f"{name:32}{sums[0]:8}{sums[1]:8}{percent(*sums):7.1f}")
+    return int(percent(*everything) < options.fail_under or percent(*core) < options.core_under)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "coverage"))
 
-from branches import Decision, describe, places
+from branches import ABOVE_CORE, FOR_TESTS, Decision, describe, in_core, places
+from test_layers import CARRIERS, LAYERS
 
 C = '''
 static int __pyx_f_some(int __pyx_v_a) {
@@ -50,6 +52,12 @@ def test_decisions_of_generated_c():
         "for (__pyx_t_9 = 0; __pyx_t_9 < 8; __pyx_t_9+=1) {": (Decision("cy/serial.pxd", 9, 1), False),
         "switch (__pyx_v_kind) {": (Decision("cy/serial.pxd", 9, 2), False),
     }
+
+
+def test_the_core_is_layers_0_to_3():
+    for_tests = {Path(source).stem for source in FOR_TESTS}
+    assert {name for name, layer in LAYERS.items() if layer >= CARRIERS} - for_tests == ABOVE_CORE
+    assert in_core("cy/crc32c_impl.h") and in_core("cy/serial.pxd") and not in_core("cy/udp_impl.h")
 
 
 def test_what_is_missing_is_named():
