@@ -27,7 +27,7 @@ ABOVE_CORE = {"carrier", "engine", "scp_io", "sockbase", "udp"}      # layer 4: 
 
 PLACE = re.compile(r'\s*/\* "(?:cy/)?(\w+\.p[xy][xd])":(\d+)$')
 DOCSTRING = 1                            # a line: start-up code of the module stands under it
-OUTSIDE = re.compile(r"}|/\* #### Code section| \*\s+except\b.*# <<<<<")
+OUTSIDE = re.compile(r"}|/\* #### Code section| \*\s+(?:except|def)\b.*# <<<<<")
 DECISION = re.compile(r"\s*(?:} else )?(?:if|for|while|switch) \((.*)")
 RAISING = re.compile(r"unlikely\((!?)__pyx_t_\d+\)\) \{$")     # the condition of an `if` that only raises
 OF_CYTHON = re.compile(r"likely\(|__PYX_|__Pyx_|\bPy|__pyx_(temp|n_s|kwds|nargs|optional)|\b(i|index)=0")

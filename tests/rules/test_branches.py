@@ -37,6 +37,11 @@ static int __pyx_f_some(int __pyx_v_a) {
  *     except MemoryError:             # <<<<<<<<<<<<<<
 */
   if (__pyx_t_8) {
+
+  /* "cy/recvq.pyx":135
+ *     def push_record(self, bytes data, int kind=0):             # <<<<<<<<<<<<<<
+*/
+  if (values[1]) {
 }
   if (__pyx_t_1) {
 '''

@@ -441,6 +441,20 @@ def test_tiny_chunks_below_a_far_one(flags, step):
     assert dropped(peer.endpoint, "outside_window") - before > 59_000 // step - 8 * size // 64 - 100
 
 
+def test_errors_for_a_user_who_does_not_read():
+    """9260-3.3.10-02: reports of the peer's ERRORs (SCTP_REMOTE_ERROR) are bounded, however many it sends."""
+    peer = receiver()
+    peer.side.reading = False
+    cause = packets.cause(6, b"\xfe\0\0\4")
+    for _ in range(60):
+        peer.send(packets.error(*[cause] * 100))
+        peer.wait(MILLISECOND)
+    assert len(peer.side.user.receive_queue) == 1000
+    peer.side.read()
+    peer.side.reading = True
+    assert_carries_data(peer)
+
+
 def test_bad_streams_by_the_thousand():
     """9260-6.5-01: each is acknowledged and none is held; there is one ERROR a packet, with few causes."""
     peer = receiver()

@@ -208,6 +208,15 @@ class TestReneging:
         out.take_sack(queue, 1001, [(2, 2)])
         assert out.flight(1)["lowest_acked"]
 
+    def test_of_all_that_a_path_carried(self):
+        """9260-6.2.1-04, 9260-6.3.2-01 (R4): then it has an earliest outstanding TSN again."""
+        out, queue = make(1, paths=2)
+        send(out, queue, 2, path=1)
+        out.take_sack(queue, 999, [(2, 3)])
+        assert out.flight(1)["lowest"] is None
+        out.take_sack(queue, 999)
+        assert (out.flight(1)["lowest"], out.flight(1)["bytes"]) == (1001, 2 * SIZE)
+
     def test_then_acknowledged_again(self):
         out, queue = make(3)
         out.take_sack(queue, 999, [(2, 3)])
