@@ -157,7 +157,7 @@ class TcpSocket(OneToOneSocket):
         if not size or self._reading_ended:
             self._check_open()
             return b""
-        if not self._next() and not self._await_record(flags):
+        if not self._next(0) and not self._await_record(flags):
             return b""
         if self._at_mark():
             self._take_mark()
@@ -165,10 +165,10 @@ class TcpSocket(OneToOneSocket):
         return super().recv(size, flags & ~MSG_WAITALL)
 
     def _more_at_hand(self) -> bool:
-        return self._next() is not None and not self._at_mark()
+        return self._next(0) is not None and not self._at_mark()
 
     def _at_mark(self) -> bool:
-        record = self._next()
+        record = self._next(0)
         return record is not None and record[3] == END_OF_STREAM and self._marks_ends()
 
     def _take_mark(self) -> None:
@@ -209,14 +209,9 @@ class TcpSocket(OneToOneSocket):
         scatter(data, views)
         return len(data), [], 0, None
 
-    def _await_record(self, flags: int) -> bool:
-        try:
-            return super()._await_record(flags)
-        except OSError as problem:
-            was_connected = self.association is not None and self.association.announced
-            if problem.errno != errno.ENOTCONN or not was_connected:
-                raise
-            return False
+    def _read_without_association(self, flags: int) -> None:
+        if self.association is None or not self.association.announced:
+            super()._read_without_association(flags)
 
     # ------------------------------------------------------------------ the end
 

@@ -44,6 +44,7 @@ cdef class ReceiveQueue:
     # is the message's (0: notification); it is written in the record and counted in bytes_queued.
     cdef Received *push(self, uint32_t length) except NULL
     cdef Received *first(self) noexcept nogil        # the oldest record, or NULL
+    cdef Received *at(self, uint32_t index) noexcept nogil   # the one behind so many older ones, or NULL
     # A read took part of the first record, which must exist: moves its offset, at most up to its length.
     cdef void consume(self, uint32_t taken) noexcept nogil
     cdef int drop_first(self) except -1      # releases its references; bytes not consumed count as read

@@ -42,6 +42,9 @@ cdef class ReceiveQueue:
     cdef Received *first(self) noexcept nogil:
         return &self.ring[self.head] if self.count else NULL
 
+    cdef Received *at(self, uint32_t index) noexcept nogil:
+        return &self.ring[(self.head + index) & (self.capacity - 1)] if index < self.count else NULL
+
     cdef void consume(self, uint32_t taken) noexcept nogil:
         self.ring[self.head].offset += taken
         self.bytes_queued -= taken

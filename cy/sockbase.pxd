@@ -15,9 +15,12 @@ cdef class Readiness:
     cdef readonly SctpUser user
     cdef readonly object readers, writers    # WaitLists of hub.py
     cdef public object descriptor            # of fileno(), or None: it is told of every change
-    cdef public bint discards_data           # SHUT_RD: messages are dropped, notifications are not
+    cdef bint discards_data                  # SHUT_RD: messages that come are dropped
+    cdef bint discards_all                   # SHUT_RDWR: notifications, too
+    cdef uint32_t kept                       # records that waited already: they can still be read
 
     cdef int discard(self) except -1
+    cdef int record_taken(self) except -1
 
 
 cdef class SocketBase:

@@ -24,6 +24,7 @@ from .user cimport ACCEPTABLE, CONNECTED, ENDED, READABLE, WRITABLE, SctpUser
 cdef enum:                       # as Linux numbers them on every host (pysctpsock.constants)
     MSG_PEEK = 0x2
     MSG_EOR = 0x80
+    MSG_ERRQUEUE = 0x2000
     MSG_NOTIFICATION = 0x8000
     SENDER_DRY_EVENT = 0x8009
     DATA_IO_EVENT = 1            # bit of SctpUser.event_mask: SNDRCV comes with each message
@@ -59,16 +60,29 @@ cdef class Readiness:
             self.descriptor.update()
 
     cdef int discard(self) except -1:
-        """Drop the messages at the head of the queue, as if they had been read."""
-        cdef Received *record = self.user.receive_queue.first()
+        """Drop what is not wanted at the head of the queue, messages as if they had been read."""
+        cdef Received *record
         cdef Association association
         cdef uint32_t length
-        while record != NULL and record.kind == KIND_DATA:
-            association = <Association>record.association
-            length = record.length - record.offset
-            self.user.receive_queue.drop_first()
-            association.credit(length, True, clock())
+        if self.kept:
+            return 0
+        record = self.user.receive_queue.first()
+        while record != NULL and (record.kind == KIND_DATA or self.discards_all):
+            if record.kind == KIND_DATA:
+                association = <Association>record.association
+                length = record.length - record.offset
+                self.user.receive_queue.drop_first()
+                association.credit(length, True, clock())
+            else:
+                self.user.receive_queue.drop_first()
             record = self.user.receive_queue.first()
+        return 0
+
+    cdef int record_taken(self) except -1:
+        """A record was read and has left the queue."""
+        if self.discards_data:
+            self.kept -= self.kept > 0
+            self.discard()
         return 0
 
 
@@ -128,7 +142,7 @@ cdef class SocketBase:
         cdef Received *record
         while True:                          # other threads may read too, whenever Python code runs
             record = self.user.receive_queue.first()
-            if record == NULL:
+            if record == NULL or flags & MSG_ERRQUEUE:
                 if not self._await_record(flags):
                     return NULL
             elif record.kind == KIND_DATA or self.notification is not None:
@@ -158,6 +172,7 @@ cdef class SocketBase:
             if not peek:
                 association = <Association>record.association
                 self.user.receive_queue.drop_first()
+                self.readiness.record_taken()
                 self.credit(association, left, True)
         else:
             data = PyBytes_FromStringAndSize(PyBytes_AS_STRING(<bytes>record.data) + offset, size)
@@ -179,6 +194,7 @@ cdef class SocketBase:
             record.offset = 0                # notifications have no length in the queue's account
             self.notification = None
             self.user.receive_queue.drop_first()
+            self.readiness.record_taken()
         else:
             record.offset = offset + <uint32_t>PyBytes_GET_SIZE(data)
         self.state_changed()
@@ -261,7 +277,7 @@ cdef class SocketBase:
             info.flags = SEND_UNORDERED if record.unordered else 0
             info.ppid = record.ppid
             info.tsn = record.tsn
-            info.cumtsn = record.cumulative_tsn
+            info.cumtsn = record.cumulative_tsn if record.unordered else 0
             info.context = association.parameters.receive_context
             info.assoc_id = association.assoc_id
         path = record.path if is_data else association.primary.index
@@ -308,14 +324,14 @@ cdef class SocketBase:
         if size:
             data = self.read(record, size, flags & MSG_PEEK, &end)
         fields = (seen.stream_id, 0 if seen.unordered else seen.ssn, seen.unordered != 0, seen.ppid,
-                  seen.tsn, seen.cumulative_tsn) if is_data else None
+                  seen.tsn, seen.cumulative_tsn if seen.unordered else 0) if is_data else None
         return (data, (MSG_EOR if end else 0) | (0 if is_data else MSG_NOTIFICATION),
                 self.name_of(association, seen.path if is_data else association.primary.index), association,
                 fields)
 
-    def _next(self):
-        """For the subclass: (kind, stream, unordered, ppid, length left, assoc id) of the oldest record."""
-        cdef Received *record = self.user.receive_queue.first()
+    def _next(self, uint32_t index):
+        """For the subclass: (kind, stream, unordered, ppid, length left, assoc id) of a record that waits."""
+        cdef Received *record = self.user.receive_queue.at(index)
         if record == NULL:
             return None
         return (record.kind, record.stream_id, record.unordered != 0, record.ppid,
@@ -338,12 +354,13 @@ cdef class SocketBase:
             size -= taken
         return b"".join(parts)
 
-    def _discard_data(self):
-        """For the subclass: SHUT_RD; messages are no longer wanted."""
-        self.readiness.discards_data = True
-        self.readiness.discard()
+    def _discard(self, bint notifications):
+        """For the subclass: SHUT_RD; what comes from now on is dropped, messages and maybe notifications."""
+        if not self.readiness.discards_data:
+            self.readiness.discards_data = True
+            self.readiness.kept = self.user.receive_queue.count
+        self.readiness.discards_all |= notifications
         self.state_changed()
-        self.engine.soon()
 
     # ------------------------------------------------------------------ what options change in the core
 

@@ -26,9 +26,10 @@ cdef bytes SHUTDOWN_COMPLETE_CHUNK = make_chunk(SHUTDOWN_COMPLETE, 0, b"")
 
 
 cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1:
-    """SCTP_ASSOC_CHANGE (RFC 6458 section 6.1.1)."""
-    return t.notify(SN_ASSOC_CHANGE, (change, error_code, t.outbound_streams, t.inbound_streams, t.assoc_id,
-                                      info))
+    """SCTP_ASSOC_CHANGE (RFC 6458 section 6.1.1); one that ends the association has no streams."""
+    cdef bint up = change == COMM_UP or change == RESTART
+    return t.notify(SN_ASSOC_CHANGE, (change, error_code, t.outbound_streams if up else 0,
+                                      t.inbound_streams if up else 0, t.assoc_id, info))
 
 
 cdef int delete_tcb(Tcb t, int error, int change) except -1:

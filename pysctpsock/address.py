@@ -91,3 +91,11 @@ def unmapped(host: str) -> str:
 def is_wildcard(host: str) -> bool:
     """Whether the host means every address."""
     return host in ("", "0.0.0.0", "::")
+
+
+def is_multicast(host: str) -> bool:
+    """Whether no association can be with this host: multicast and broadcast addresses."""
+    if ":" in host:
+        return host.lower().startswith("ff")
+    first = int(host.partition(".")[0])
+    return first >= 224 or first == 0

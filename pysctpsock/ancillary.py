@@ -46,6 +46,7 @@ class SendInfo:
     policy_given: bool = False  # by PRINFO
     init: Any = None  # sctp_initmsg, for an association that the message creates
     more_hosts: list[str] = field(default_factory=list)  # of the peer that it begins one with
+    bad_hosts: bool = False  # one of those has a wrong length
 
     def check(self, length: int, has_address: bool) -> None:
         """EINVAL for flags that are none or contradict the message."""
@@ -72,7 +73,8 @@ class SendInfo:
 def parse(items: Iterable[tuple[int, int, Any]]) -> SendInfo:
     """What ancillary data says of a message.
 
-    EINVAL for a wrong length, an unknown SCTP type or policy.  Other levels are ignored.
+    EINVAL for a wrong length, an unknown SCTP type or policy.  Other levels are ignored, and so are
+    addresses, whatever their length, unless the message begins an association.
     """
     info = SendInfo()
     given: dict[int, Any] = {}
@@ -83,6 +85,9 @@ def parse(items: Iterable[tuple[int, int, Any]]) -> SendInfo:
         if level != c.IPPROTO_SCTP:
             continue
         if LENGTHS.get(kind) != len(data):
+            if kind in (c.SCTP_DSTADDRV4, c.SCTP_DSTADDRV6):
+                info.bad_hosts = True
+                continue
             raise error(errno.EINVAL, f"ancillary data of type {kind} with {len(data)} bytes")
         given[kind] = data
         if kind == c.SCTP_DSTADDRV4:

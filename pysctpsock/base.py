@@ -23,7 +23,7 @@ from . import ancillary, notifications, options, structs
 from . import constants as c
 from ._cy.sockbase import Readiness
 from ._cy.user import SctpUser
-from .address import from_core, is_wildcard, to_core
+from .address import from_core, is_multicast, is_wildcard, to_core
 from .buffers import as_bytes, scatter, writable
 from .driver import WaitList
 from .errors import connecting, end_of, error
@@ -131,6 +131,9 @@ class SctpSocket(Handle, Timeouts):
 
     def take_error(self) -> int:
         raise NotImplementedError
+
+    def _local_host(self) -> str:
+        return "" if self.association is None else str(self.association.local_host)
 
     # ------------------------------------------------------------------ what it is
 
@@ -270,13 +273,16 @@ class SctpSocket(Handle, Timeouts):
         return self._claim
 
     def getsockname(self) -> Address:
-        """The local address; the wildcard and port 0 if there is none yet."""
+        """The local address; the wildcard and port 0 if there is none yet.
+
+        Of a socket bound to the wildcard that has an association the one that this uses.
+        """
         self._check_open()
         host, port = "", 0
         if self._claim is not None:
             host, port = next(iter(self._claim.hosts), ""), self._claim.port
-        if not host and self.association is not None:
-            host = self.association.local_host
+        if not host:
+            host = self._local_host()
         if is_wildcard(host):
             return ("0.0.0.0", port) if self._family == _socket.AF_INET else ("::", port, 0, 0)
         return self.shown_address(host, port)
@@ -305,7 +311,7 @@ class SctpSocket(Handle, Timeouts):
         known = [] if claim is None else claim.hosts
         if len(set(hosts)) != len(hosts) or set(hosts) & set(known) or (claim is not None and not known):
             raise error(errno.EINVAL, "the socket has that address")
-        if len(hosts) > 1 and any(map(is_wildcard, hosts)):
+        if (known or len(hosts) > 1) and any(map(is_wildcard, hosts)):
             raise error(errno.EINVAL, "the wildcard has no other address beside it")
         if claim is not None:
             self._stack.add_hosts(claim, hosts)
@@ -415,8 +421,14 @@ class SctpSocket(Handle, Timeouts):
     def _begin(self, hosts: list[str], port: int, init: Any = None) -> Any:
         """Begin an association with the peer that has these addresses; `init` overrides SCTP_INITMSG."""
         for host in hosts:
-            if port == 0 or is_wildcard(host) or is_multicast(host):
+            if is_wildcard(host) or is_multicast(host):
                 raise error(errno.EINVAL, f"{host} port {port} is no peer")
+            if self.v6only and ":" not in host:
+                raise error(errno.EINVAL, f"IPV6_V6ONLY: no IPv4 with {host}")
+            if host.startswith("fe80:") and "%" not in host:
+                raise error(errno.EINVAL, f"{host} is of some link, and no scope id says which")
+        if port == 0:
+            raise error(errno.ECONNREFUSED, "nobody can listen at port 0")
         claim = self._bind_if_unbound()
         if (":" in hosts[0]) not in claim.versions():
             raise error(errno.ENETUNREACH, f"{hosts[0]} is of the other IP version")
@@ -502,6 +514,8 @@ class SctpSocket(Handle, Timeouts):
         stream = info.stream if info.explicit else self.parameters.default_stream
         if stream >= streams:
             raise error(errno.EINVAL, f"stream {stream} of {streams}")
+        if info.bad_hosts:
+            raise error(errno.EINVAL, "an address of SCTP_DSTADDRV4 or SCTP_DSTADDRV6 has 4 or 16 bytes")
         return self._begin([host, *info.more_hosts], port, info.init)
 
     def _end_by_sending(self, association: Any, data: bytes, flags: int) -> int:
@@ -628,8 +642,8 @@ class SctpSocket(Handle, Timeouts):
         if fields is None:
             return []
         items: list[tuple[int, Any]] = []
-        if self.recv_nxtinfo and msg_flags & c.MSG_EOR and not peeked:
-            following = self._next()
+        if self.recv_nxtinfo and not peeked:
+            following = self._next(0 if msg_flags & c.MSG_EOR else 1)
             if following is not None:
                 items.append((c.SCTP_NXTINFO, ancillary.nxtinfo(following)))
         if self.recv_rcvinfo:
@@ -757,11 +771,3 @@ def check_direction(how: int) -> None:
         raise OverflowError(f"shutdown({how})")
     if how not in (_socket.SHUT_RD, _socket.SHUT_WR, _socket.SHUT_RDWR):
         raise error(errno.EINVAL, f"shutdown({how})")
-
-
-def is_multicast(host: str) -> bool:
-    """Whether no association can be with this host: multicast and broadcast addresses."""
-    if ":" in host:
-        return host.lower().startswith("ff")
-    first = int(host.partition(".")[0])
-    return first >= 224 or first == 0

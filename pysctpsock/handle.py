@@ -9,7 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from ._cy.sockbase import SocketBase
-from .descriptor import READABLE, WRITABLE, Descriptor
+from .descriptor import ENDED, READ_ENDED, READABLE, WRITABLE, Descriptor
 from .native import RLock
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Handle(SocketBase):
 
     _closed = True
     _detached = False
-    _read_ended = False
+    _read_ended = _write_ended = False
     _duplicates = 0
     __reduce_ex__ = refuse_to_copy
 
@@ -84,7 +84,10 @@ class Handle(SocketBase):
 
     def _poll_state(self) -> int:
         """How ready the socket is, in the bits of descriptor.py."""
-        return (READABLE if self.user.receive_queue.count or self._read_ended else 0) | WRITABLE
+        state = WRITABLE | (READABLE if self.user.receive_queue.count else 0)
+        if self._read_ended:
+            state |= READABLE | READ_ENDED | (ENDED if self._write_ended else 0)
+        return state
 
     def _check_open(self) -> None:
         raise NotImplementedError

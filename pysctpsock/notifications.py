@@ -19,12 +19,14 @@ from .constants import (
     SCTP_PARTIAL_DELIVERY_EVENT,
     SCTP_PEER_ADDR_CHANGE,
     SCTP_REMOTE_ERROR,
+    SCTP_SACK_IMMEDIATELY,
     SCTP_SEND_FAILED,
     SCTP_SEND_FAILED_EVENT,
     SCTP_SENDER_DRY_EVENT,
     SCTP_SHUTDOWN_EVENT,
     SCTP_STREAM_CHANGE_EVENT,
     SCTP_STREAM_RESET_EVENT,
+    SCTP_UNORDERED,
 )
 from .structs import Struct
 
@@ -43,7 +45,7 @@ STRUCTURES: dict[int, type[Struct]] = {
     SCTP_STREAM_CHANGE_EVENT: structs.sctp_stream_change_event,
     SCTP_SEND_FAILED_EVENT: structs.sctp_send_failed_event,
 }
-FRAGMENT_WHOLE = 0x03  # begin and end bits that Linux leaves in ssf_info.sinfo_flags
+FRAGMENT_WHOLE, FRAGMENT_UNORDERED = 0x03, 0x04  # flags of the DATA chunk, as Linux tells what was not sent
 
 
 def parse(data: bytes) -> Any:
@@ -107,10 +109,12 @@ def encode(kind: int, fields: tuple[Any, ...], family: int = _socket.AF_INET, ma
         values = (_socket.htons(code), assoc_id)
     elif kind in (SCTP_SEND_FAILED, SCTP_SEND_FAILED_EVENT):
         flags, code, (stream, send_flags, ppid, context, timetolive), assoc_id, tail = fields
+        send_flags = FRAGMENT_WHOLE | send_flags & SCTP_SACK_IMMEDIATELY | (
+            FRAGMENT_UNORDERED if send_flags & SCTP_UNORDERED else 0)
         info: Struct
         if kind == SCTP_SEND_FAILED:
             info = structs.sctp_sndrcvinfo(
-                sinfo_stream=stream, sinfo_flags=send_flags | FRAGMENT_WHOLE, sinfo_ppid=ppid,
+                sinfo_stream=stream, sinfo_flags=send_flags, sinfo_ppid=ppid,
                 sinfo_context=context, sinfo_timetolive=timetolive, sinfo_assoc_id=assoc_id,
             )
         else:

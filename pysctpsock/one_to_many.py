@@ -28,7 +28,7 @@ class OneToManySocket(SctpSocket):
 
     def _set_up(self, stack: Stack, family: int, user: Any) -> None:
         super()._set_up(stack, family, user)
-        self._read_ended = False  # shutdown() said so; nothing else ends reading from all
+        self._read_ended = self._write_ended = False  # shutdown() said so, as poll(2) shows
 
     # ------------------------------------------------------------------ associations
 
@@ -50,6 +50,9 @@ class OneToManySocket(SctpSocket):
         if association is not None and association.user is not self.user:
             raise error(errno.EADDRNOTAVAIL, "another socket has the association with that peer")
         return association
+
+    def _local_host(self) -> str:
+        return next((association.local_host for association in self.open_associations()), "")
 
     def take_error(self) -> int:
         """0: what happens to an association is no error of the socket."""
@@ -212,6 +215,8 @@ class OneToManySocket(SctpSocket):
             return
         if how != _socket.SHUT_WR:
             self._read_ended = True
-            self._discard_data()
+            self._discard(how == _socket.SHUT_RDWR)
             self._readers.wake_all()
+        self._write_ended |= how != _socket.SHUT_RD
+        self.state_changed()
         raise error(errno.ENOTCONN, "associations of a one-to-many socket end one by one: SCTP_EOF")

@@ -216,7 +216,7 @@ class OneToOneSocket(SctpSocket):
         if association is None or (association.ended and not association.announced):
             self._associate(lambda: self._begin_by_sending(host, port, info))
             return True
-        if not association.ended and (host, port) not in self._peers(association):
+        if association.ended or (host, port) not in self._peers(association):
             raise error(errno.EADDRNOTAVAIL, f"{host} port {port} is not the peer")
         return False
 
@@ -225,13 +225,14 @@ class OneToOneSocket(SctpSocket):
     def _await_record(self, flags: int) -> bool:
         """Wait for a message or notification; False at the end of the stream.
 
-        The error that ended the association comes once; ENOTCONN when there is, or remains, no association.
+        The error that ended the association comes once; ENOTCONN when there is, or remains, no association,
+        EAGAIN if the call may not wait, except after one's own SHUT_WR.
         """
         self._check_open()
-        if self._listener is not None:
-            raise error(errno.ENOTCONN, "a listening socket has no association")
         if flags & c.MSG_ERRQUEUE:
             raise error(errno.EAGAIN)
+        if self._listener is not None:
+            raise error(errno.ENOTCONN, "a listening socket has no association")
         queue = self.user.receive_queue
         if not self._nothing_will_come() and not queue.count:
             self._wait(self._readers, lambda: queue.count or self._nothing_will_come(), flags)
@@ -241,10 +242,15 @@ class OneToOneSocket(SctpSocket):
         if number:
             raise self._failure(number)
         if not self._read_ended and (self.association is None or not self.association.peer_shutdown):
-            raise error(errno.ENOTCONN)
+            self._read_without_association(flags)
         if self.association is not None and not self.association.ended:
             self.engine.poll()  # who reads on behind the end waits for notifications
         return bool(queue.count)
+
+    def _read_without_association(self, flags: int) -> None:
+        """Raise what a read gets when there is no association, or no longer one, and no error to tell."""
+        over = self._write_ended and self.association is not None and self.association.announced
+        raise error(errno.ENOTCONN if over or self.may_wait(flags) else errno.EAGAIN)
 
     def _nothing_will_come(self) -> bool:
         association = self.association
@@ -253,9 +259,10 @@ class OneToOneSocket(SctpSocket):
     # ------------------------------------------------------------------ the end
 
     def shutdown(self, how: int) -> None:
-        """SHUT_WR and SHUT_RDWR end the association gracefully; SHUT_RD drops what arrives.
+        """SHUT_WR and SHUT_RDWR end the association gracefully; SHUT_RD drops what
+        messages arrive; with SHUT_RDWR no notification does either.
 
-        ENOTCONN if there is no association, EINVAL for another `how`.
+        ENOTCONN if there was no association, EINVAL for another `how`.
         """
         self._check_open()
         check_direction(how)
@@ -263,16 +270,16 @@ class OneToOneSocket(SctpSocket):
             if how != _socket.SHUT_WR:
                 raise error(errno.EOPNOTSUPP, "a listening socket has no association")
             return
-        association = self.association_meant(0)
+        association = self.association
         if how != _socket.SHUT_WR:
             self._read_ended = True
-            self._discard_data()
+            self._discard(how == _socket.SHUT_RDWR)
             self._readers.wake_all()
         self._write_ended |= how != _socket.SHUT_RD
         self.state_changed()
-        if association is None:
+        if association is None or not association.announced:
             raise error(errno.ENOTCONN)
-        if how != _socket.SHUT_RD:
+        if how != _socket.SHUT_RD and not association.ended:
             association.shutdown(self.engine.now())
             self.engine.pump()
             self.state_changed()

@@ -19,7 +19,7 @@ from ._cy.endpoint import Endpoint
 from ._cy.engine import Engine
 from ._cy.parameters import ProtocolParameters
 from ._cy.udp import UdpCarrier
-from .address import is_wildcard
+from .address import is_multicast, is_wildcard
 from .driver import Driver
 from .errors import error
 from .native import RLock
@@ -225,6 +225,8 @@ def check_local(host: str, port: int, ipv6: bool) -> None:
     """EADDRNOTAVAIL unless the address is this host's, EACCES if the port is privileged: asks the system."""
     if is_wildcard(host) and not 0 < port < 1024:
         return
+    if is_multicast(host):
+        raise error(errno.EADDRNOTAVAIL, f"{host} is not one host's address")
     family = _socket.AF_INET6 if ":" in host or (is_wildcard(host) and ipv6) else _socket.AF_INET
     with _socket.socket(family, _socket.SOCK_DGRAM) as probe:
         try:

@@ -106,7 +106,7 @@ def one_to_many_only(sock: Any) -> None:
 
 
 def one_to_one_only(sock: Any) -> None:
-    if sock.one_to_many:
+    if sock.type != _socket.SOCK_STREAM:  # nor those peeled off
         raise error(errno.EOPNOTSUPP, "only one-to-one sockets have this option")
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from .. import constants as c
 from .. import structs
-from ..address import is_wildcard
 from ..errors import error
 from .paths import known_address
 from .row import Option, Target, assoc_id, echo_id, remember, remembered, stored
@@ -89,8 +88,8 @@ asconf_is_off = refuse(errno.EPERM, "ASCONF (RFC 5061) is not switched on")
 
 def not_at_wildcard(sock: Any, value: int) -> bool:
     """Switched on, and the socket is not bound, or to single addresses."""
-    host, port = sock.getsockname()[:2]
-    return bool(value) and not (port and is_wildcard(host))
+    claim = sock._claim
+    return bool(value) and (claim is None or bool(claim.hosts))
 
 
 ASCONF = [

@@ -1,7 +1,7 @@
 """Options of one address of the peer: what it is like, heartbeats, path MTU, delayed
 acknowledgements, its UDP port, and which one is the primary.
 
-RFC 6458 sections 8.1.9, 8.1.12, 8.1.19 and 8.2.2, RFC 6951 section 6.1.
+RFC 6458 sections 8.1.9, 8.1.12, 8.1.19 and 8.2.2, RFC 6951 section 6.1, RFC 7829 section 7.
 """
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from .. import constants as c
 from .. import structs
 from ..errors import error
-from .row import MS, Option, Target
+from .row import MS, Option, Target, remember
 
 
 def known_address(target: Target, storage: Any) -> dict[str, Any] | None:
@@ -169,6 +169,52 @@ def paddrparams_changes(now: Any, value: Any) -> dict[str, Any]:
     return changes
 
 
+# ------------------------------------------------------------------ thresholds of failure (RFC 7829)
+
+NEVER = 0xFFFF  # of both thresholds, while no path can be potentially failed
+POTENTIALLY_FAILED, PRIMARY_SWITCH = "spt_pathpfthld", "spt_pathcpthld"
+
+
+def path_of_thresholds(target: Target, storage: Any) -> dict[str, Any] | None:
+    """As known_address(), but ENOENT for an address that is none of the peer's."""
+    try:
+        return known_address(target, storage)
+    except OSError as problem:
+        raise error(errno.ENOENT, problem.strerror) from None
+
+
+def thresholds_get(target: Target, request: Any) -> Any:
+    path = path_of_thresholds(target, request.spt_address)
+    request.spt_pathmaxrxt = holder(target, path).path_max_retrans
+    kept = target.parameters.remembered
+    for name in (POTENTIALLY_FAILED, PRIMARY_SWITCH):
+        if hasattr(request, name):
+            of_all = kept.get(name, NEVER)
+            setattr(request, name, kept.get(f"{name} {path['address']}", of_all) if path else of_all)
+    return request
+
+
+def thresholds_set(target: Target, value: Any) -> None:
+    """Path.Max.Retrans is in force, the other thresholds are kept."""
+    switch = getattr(value, PRIMARY_SWITCH, NEVER)
+    if value.spt_pathpfthld > switch:
+        raise error(errno.EINVAL, f"the thresholds {value.spt_pathpfthld} and {switch} contradict each other")
+    path = path_of_thresholds(target, value.spt_address)
+    if value.spt_pathmaxrxt:
+        change(target, path, {"path_max_retrans": value.spt_pathmaxrxt})
+    for name in (POTENTIALLY_FAILED, PRIMARY_SWITCH):
+        if hasattr(value, name):
+            keep_threshold(target.parameters, name, path, getattr(value, name))
+
+
+def keep_threshold(parameters: Any, name: str, path: dict[str, Any] | None, number: int) -> None:
+    """One of a path, or of all, which have no other then."""
+    if path is None:
+        parameters.remembered = {key: other for key, other in parameters.remembered.items()
+                                 if not key.startswith(name + " ")}
+    remember(parameters, name if path is None else f"{name} {path['address']}", number)
+
+
 def primary_get(target: Target, request: Any) -> Any:
     association = target.association
     return structs.sctp_prim(request.ssp_assoc_id,
@@ -201,6 +247,14 @@ OPTIONS = [
                    "EOPNOTSUPP: a flow label"),
            about="Heartbeats, also on demand, Path.Max.Retrans, path MTU, SACK delay and DSCP of one "
                  "address or of all."),
+    Option("SCTP_PEER_ADDR_THLDS", structs.sctp_paddrthlds, "B", thresholds_get, thresholds_set, exact=False,
+           rfc="RFC 7829 7.2", errors=("ENOENT: no such path",), extension="potentially failed paths",
+           about="Path.Max.Retrans of one address or of all, 0 leaves it as it is; and after how many errors "
+                 "a path is potentially failed."),
+    Option("SCTP_PEER_ADDR_THLDS_V2", structs.sctp_paddrthlds_v2, "B", thresholds_get, thresholds_set,
+           exact=False, rfc="RFC 7829 7.2", extension="potentially failed paths",
+           errors=("ENOENT: no such path", "EINVAL: the threshold of failure is above that of the switch"),
+           about="The same, and after how many errors another path becomes the primary."),
     Option("SCTP_PRIMARY_ADDR", structs.sctp_prim, "C", primary_get, primary_set, rfc="8.1.9",
            errors=("EINVAL: no address of the peer",),
            about="The address of the peer that new data goes to."),

@@ -78,6 +78,8 @@ def test_add_after_bind(ipv4):
     ([("127.0.0.5", 0), ("127.0.0.5", 0)], SCTP_BINDX_ADD_ADDR, errno.EINVAL),
     ([("127.0.0.5", 0), ("172.31.43.112", 0)], SCTP_BINDX_ADD_ADDR, errno.EADDRNOTAVAIL),
     ([("127.0.0.5", 0), ("", 0)], SCTP_BINDX_ADD_ADDR, errno.EINVAL),
+    ([("", 0)], SCTP_BINDX_ADD_ADDR, errno.EINVAL),
+    ([("224.0.0.1", 0)], SCTP_BINDX_ADD_ADDR, errno.EADDRNOTAVAIL),
     ([("127.0.0.5", 0)], SCTP_BINDX_REM_ADDR, errno.EINVAL),  # it does not have that
     ([("172.31.43.112", 0)], SCTP_BINDX_REM_ADDR, errno.EADDRNOTAVAIL),
     ([("127.0.0.1", 1)], SCTP_BINDX_REM_ADDR, errno.EINVAL),

@@ -128,6 +128,17 @@ def test_bad_ancillary_data(ipv4, item):
         client.sendmsg([b"x"], [item])
 
 
+@pytest.mark.parametrize(("kind", "size"), [(socket.SCTP_DSTADDRV4, 3), (socket.SCTP_DSTADDRV6, 17)])
+def test_more_addresses_are_for_new_associations(ipv4, kind, size):
+    """Their length matters only to a message that begins one (case 77)."""
+    client, server = ipv4.pair()
+    item = (IPPROTO_SCTP, kind, bytes(size))
+    assert client.sendmsg([b"x"], [item]) == 1
+    assert server.recv(9) == b"x"
+    with raises(errno.EINVAL):
+        ipv4.new().sendmsg([b"x"], [item], 0, client.getpeername())
+
+
 def test_other_levels_are_ignored(ipv4):
     client, server = ipv4.pair()
     assert client.sendmsg([b"x"], [(kernel.SOL_SOCKET, 1, b"whatever")]) == 1
@@ -401,6 +412,36 @@ def test_ancillary_data_of_received_messages(ipv4):
     assert (data, items, flags) == (b"message", [], MSG_EOR | MSG_CTRUNC)
 
 
+def test_next_message_behind_a_piece(ipv4):
+    """NXTINFO with a piece is of the message behind the one that is read; there is none with MSG_PEEK."""
+    client, server = ipv4.pair()
+    server.setsockopt(IPPROTO_SCTP, socket.SCTP_RECVNXTINFO, 1)
+    sctp_sendmsg(client, b"first", stream_no=1)
+    sctp_sendmsg(client, b"second!", stream_no=2)
+    until_queued(server, 2)
+    assert server.recvmsg(99, 99, socket.MSG_PEEK)[1] == []
+    for _ in range(2):
+        [(_, kind, following)] = server.recvmsg(3, 99)[1]
+        assert (kind, following) == (socket.SCTP_NXTINFO, bytes(socket.sctp_nxtinfo(
+            2, 0, 0, 7, server.association.assoc_id)))
+    assert server.recvmsg(3, 99)[1] == []
+
+
+def test_cumulative_tsn_of_unordered_messages_only(ipv4):
+    """RFC 6458 section 5.3.5: it means nothing for others, and Linux has 0 there."""
+    client, server = ipv4.pair()
+    subscribe(server, sctp_data_io_event=1)
+    server.setsockopt(IPPROTO_SCTP, socket.SCTP_RECVRCVINFO, 1)
+    for flags in (0, SCTP_UNORDERED):
+        for _ in range(2):
+            sctp_sendmsg(client, b"x", flags=flags)
+        items = dict(item[1:] for item in server.recvmsg(9, 200)[1])
+        received = [sctp_rcvinfo.unpack(items[SCTP_RCVINFO]).rcv_cumtsn,
+                    sctp_sndrcvinfo.unpack(items[SCTP_SNDRCV]).sinfo_cumtsn,
+                    sctp_recvmsg(server, 9)[2].sinfo_cumtsn]
+        assert [bool(number) for number in received] == [flags == SCTP_UNORDERED] * 3
+
+
 def test_every_piece_has_its_information(ipv4):
     """A message received in several reads carries the same cmsg with each."""
     client, server = ipv4.pair()
@@ -499,6 +540,7 @@ def test_comm_lost(ipv4):
     change = notifications.parse(data)
     assert (change.sac_length, change.sac_state,
             kernel.ntohs(change.sac_error)) == (24, socket.SCTP_COMM_LOST, 12)
+    assert (change.sac_outbound_streams, change.sac_inbound_streams) == (0, 0)  # as on Linux but at COMM_UP
     assert change.tail == b"\0\x0c\0\4"
     with raises(errno.ECONNRESET):
         server.recv(9)

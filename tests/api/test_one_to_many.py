@@ -1,5 +1,6 @@
 """One-to-many sockets (RFC 6458 section 3; numbered behaviour cases)."""
 import errno
+import select
 import struct
 
 import gevent
@@ -418,6 +419,32 @@ def test_shutdown(sockets):
     assert sock.recv(1) == b""
     server.sendmsg([b"still up"], to(server_id))
     assert message(client)[0] == b"still up"
+
+
+@pytest.mark.parametrize(("how", "shown"), [
+    (SHUT_WR, select.POLLOUT),
+    (SHUT_RD, select.POLLIN | select.POLLOUT | select.POLLRDHUP),
+    (SHUT_RDWR, select.POLLIN | select.POLLOUT | select.POLLRDHUP | select.POLLHUP),
+])
+def test_directions_that_are_shut_are_shown(ipv4, how, shown):
+    """shutdown() says ENOTCONN, yet poll(2) shows what it was asked for."""
+    sock = ipv4.many(listening=False)
+    with raises(errno.ENOTCONN):
+        sock.shutdown(how)
+    poller = select.poll()
+    poller.register(sock, select.POLLIN | select.POLLOUT | select.POLLRDHUP)
+    assert dict(poller.poll(0)) == {sock.fileno(): shown}
+
+
+def test_local_name_beside_an_association(sockets):
+    """Of a socket that was never bound: the address that its association uses, by which the peer finds it."""
+    server, client = sockets.many(), sockets.many(listening=False, bound=False)
+    assert client.getsockname()[0] in ("0.0.0.0", "::")
+    client.connect(server.getsockname())
+    assert client.getsockname()[0] == sockets.host
+    assert server.sendto(b"found", client.getsockname()) == 5
+    assert message(client)[0] == b"found"
+    assert len(server.open_associations()) == 1
 
 
 def test_close_ends_all_associations(sockets):

@@ -3,6 +3,7 @@ import errno
 import gc
 import os
 import socket as kernel
+import struct
 import subprocess
 import sys
 import time
@@ -29,6 +30,8 @@ from pysctpsock.socket import (
     sctp_initmsg,
 )
 from pysctpsock.stack import stack
+
+ABORTING = struct.pack("=ii", 1, 0)  # SO_LINGER
 
 # ------------------------------------------------------------------ socket()
 
@@ -109,9 +112,10 @@ def test_second_bind(ipv4):
 
 
 def test_bind_to_foreign_address(ipv4):
-    """Case 104."""
-    with raises(errno.EADDRNOTAVAIL):
-        ipv4.new().bind(("172.31.43.112", 0))
+    """Case 104, and what is no single host's."""
+    for host in ("172.31.43.112", "255.255.255.255", "224.0.0.1"):
+        with raises(errno.EADDRNOTAVAIL):
+            ipv4.new().bind((host, 0))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="wants root, to drop to another user")
@@ -396,11 +400,39 @@ def test_connect_progresses_by_polling_alone(ipv4):
     assert sock.getpeername() == listener.getsockname()
 
 
-@pytest.mark.parametrize("address", [("127.0.0.1", 0), ("0.0.0.0", 5000), ("224.0.0.1", 5000),
-                                     ("255.255.255.255", 5000)])
-def test_connect_to_what_is_no_peer(ipv4, address):
-    with raises(errno.EINVAL):
-        ipv4.new().connect(address)
+@pytest.mark.parametrize(("family", "address", "number"), [
+    (AF_INET, ("0.0.0.0", 5000), errno.EINVAL),
+    (AF_INET, ("0.0.0.0", 0), errno.EINVAL),
+    (AF_INET, ("224.0.0.1", 5000), errno.EINVAL),
+    (AF_INET, ("255.255.255.255", 5000), errno.EINVAL),
+    (AF_INET, ("127.0.0.1", 0), errno.ECONNREFUSED),
+    (AF_INET6, ("::", 5000), errno.EINVAL),
+    (AF_INET6, ("ff02::1", 5000), errno.EINVAL),
+    (AF_INET6, ("fe80::1234", 5000), errno.EINVAL),  # of which link?
+    (AF_INET6, ("::1", 0), errno.ECONNREFUSED),
+])
+def test_connect_to_what_is_no_peer(family, address, number):
+    for kind in (SOCK_STREAM, socket.SOCK_SEQPACKET):
+        with socket.socket(family, kind, IPPROTO_SCTP) as sock, raises(number):
+            sock.connect(address)
+
+
+def test_ipv4_with_a_socket_of_ipv6_only():
+    with socket.socket(AF_INET6, SOCK_STREAM, IPPROTO_SCTP) as sock:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        with raises(errno.EINVAL):
+            sock.connect(("::ffff:127.0.0.1", 5000))
+
+
+def test_nothing_is_told_behind_the_end_of_both_directions(ipv4):
+    """SHUT_RDWR: no notification comes any more, as Linux has it."""
+    client, server = ipv4.pair()
+    client.setsockopt(IPPROTO_SCTP, socket.SCTP_EVENTS,
+                      socket.sctp_event_subscribe(sctp_association_event=1))
+    client.shutdown(SHUT_RDWR)
+    assert server.recv(9) == b""
+    until(lambda: ended(client))
+    assert client.recvmsg(999) == (b"", [], 0, None)
 
 
 def test_implicit_connect(ipv4):
@@ -501,6 +533,79 @@ def test_send_after_read_shutdown(ipv4):
     assert server.recv(9) == b"goes"
     client.close()  # nothing counts as unread: graceful
     assert server.recv(9) == b""
+
+
+def test_read_shutdown_keeps_what_waits(ipv4):
+    """As Linux does: what was queued before SHUT_RD can be read, what comes later is dropped."""
+    client, server = ipv4.pair()
+    client.setsockopt(IPPROTO_SCTP, socket.SCTP_EVENT, socket.sctp_event(  # one is queued at once
+        se_type=socket.SCTP_SENDER_DRY_EVENT, se_on=1))
+    server.send(b"waits")
+    until(lambda: client.user.receive_queue.count == 2)
+    client.shutdown(SHUT_RD)
+    received = client.association.snapshot()["data_chunks_in"]
+    server.send(b"dropped")
+    until(lambda: client.association.snapshot()["data_chunks_in"] > received)
+    assert client.recvmsg(99)[2] == socket.MSG_NOTIFICATION | socket.MSG_EOR
+    assert client.recv(3) == b"wai"
+    assert client.recv(99) == b"ts"
+    assert client.recv(99) == b""
+    assert client.user.receive_queue.count == 0
+
+
+@pytest.mark.parametrize("how", [SHUT_RD, SHUT_WR, SHUT_RDWR])
+@pytest.mark.parametrize("aborts", [False, True], ids=["graceful", "abort"])
+def test_shutdown_behind_the_end(ipv4, how, aborts):
+    """A socket that was connected can be shut down when the association is gone; Linux says no ENOTCONN."""
+    client, server = ipv4.pair()
+    if aborts:
+        server.setsockopt(SOL_SOCKET, SO_LINGER, ABORTING)
+    server.close()
+    until(lambda: ended(client))
+    client.shutdown(how)
+    client.shutdown(how)
+    with raises(errno.ECONNRESET if aborts else errno.EPIPE):
+        client.send(b"x")
+
+
+def test_address_behind_the_end(ipv4):
+    """A send with an address finds no peer there: EADDRNOTAVAIL, the error that is pending stays."""
+    client, server = ipv4.pair()
+    name = client.getpeername()
+    server.setsockopt(SOL_SOCKET, SO_LINGER, ABORTING)
+    server.close()
+    until(lambda: ended(client))
+    with raises(errno.EADDRNOTAVAIL):
+        client.sendto(b"x", name)
+    with raises(errno.ECONNRESET):
+        client.send(b"x")
+
+
+def test_reads_that_may_not_wait(ipv4):
+    """Without association they give EAGAIN, where the others give ENOTCONN; before and behind one."""
+    unconnected, (client, server) = ipv4.new(), ipv4.pair()
+    server.setsockopt(SOL_SOCKET, SO_LINGER, ABORTING)
+    server.close()
+    with raises(errno.ECONNRESET):
+        client.recv(9)
+    for sock in (unconnected, client):
+        for flags, number in ((0, errno.ENOTCONN), (socket.MSG_DONTWAIT, errno.EAGAIN)):
+            with raises(number):
+                sock.recv(9, flags)
+        sock.setblocking(False)
+        with raises(errno.EAGAIN):
+            sock.recvmsg(9)
+
+
+def test_error_queue(ipv4):
+    """Nothing is ever in it: MSG_ERRQUEUE is EAGAIN, whatever waits and whatever the socket is."""
+    client, server = ipv4.pair()
+    client.send(b"message")
+    until(lambda: has_message(server))
+    for sock in (server, ipv4.listener(), ipv4.new(), ipv4.many()):
+        with raises(errno.EAGAIN):
+            sock.recv(9, socket.MSG_ERRQUEUE)
+    assert server.recv(9) == b"message"
 
 
 def test_abort_by_linger(ipv4):

@@ -332,3 +332,35 @@ def test_arguments_of_getsockopt(ipv4):
         sock.getsockopt(SOL_SCTP, SCTP_NODELAY)
     with raises(errno.EBADF):
         sock.getsockopt(IPPROTO_SCTP, SCTP_NODELAY, 4)
+
+
+@pytest.mark.parametrize("number", [socket.SCTP_PEER_ADDR_THLDS, socket.SCTP_PEER_ADDR_THLDS_V2])
+def test_thresholds(sockets, number):
+    """RFC 7829 section 7.2: of the endpoint, of an association and its paths, of one path."""
+    structure = (socket.sctp_paddrthlds if number == socket.SCTP_PEER_ADDR_THLDS else
+                 socket.sctp_paddrthlds_v2)
+    client, server = sockets.pair()
+
+    def of(address):
+        value = structure.unpack(server.getsockopt(SOL_SCTP, number, structure(spt_address=address)))
+        return value.spt_pathmaxrxt, value.spt_pathpfthld
+
+    def put(address, *thresholds):
+        server.setsockopt(SOL_SCTP, number, structure(0, address, *thresholds, *[9] * (
+            structure is socket.sctp_paddrthlds_v2)))
+
+    peer = client.getsockname()
+    put(peer, 7, 3)
+    assert (of(peer), of(None)) == ((7, 3), (5, 0xFFFF))
+    assert server.association.path(sockets.host).path_max_retrans == 7
+    put(None, 0, 4)
+    assert (of(peer), of(None)) == ((7, 4), (5, 4))
+    put(None, 8, 4)
+    assert (of(peer), of(None)) == ((8, 4), (8, 4))
+
+
+def test_auto_asconf_of_a_connected_socket(ipv4):
+    """It is about what the socket is bound to, which is the wildcard, not about what it uses."""
+    client = ipv4.connect(ipv4.listener())
+    client.setsockopt(SOL_SCTP, socket.SCTP_AUTO_ASCONF, 1)
+    assert client.getsockopt(SOL_SCTP, socket.SCTP_AUTO_ASCONF) == 1

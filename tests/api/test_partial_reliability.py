@@ -119,8 +119,8 @@ def test_ways_to_ask_for_a_policy(pair, way):
         client.setsockopt(IPPROTO_SCTP, SCTP_DEFAULT_PRINFO, sctp_default_prinfo(0, 30, SCTP_PR_SCTP_TTL))
         client.send(LARGE)
     report(client)
-    policy = SCTP_PR_SCTP_TTL | (SCTP_UNORDERED if "sndinfo" in way else 0)
-    assert report(client).ssfe_info.snd_flags == policy
+    # As on Linux the flags are those of the DATA chunk (RFC 9260 section 3.3.1): U, B and E.
+    assert report(client).ssfe_info.snd_flags == (0x07 if "sndinfo" in way else 0x03)
     assert status(client, policy=SCTP_PR_SCTP_TTL) == (1, 0)
 
 

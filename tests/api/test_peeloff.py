@@ -163,6 +163,14 @@ def test_flags(sockets):
         sock.recv(1)
 
 
+def test_options_of_one_style(sockets):
+    """SCTP_AUTOCLOSE is for it, SCTP_REUSE_PORT is not."""
+    sock, *_ = peeled(sockets)
+    sock.setsockopt(IPPROTO_SCTP, socket.SCTP_AUTOCLOSE, 100)
+    with raises(errno.EOPNOTSUPP):
+        sock.setsockopt(IPPROTO_SCTP, socket.SCTP_REUSE_PORT, 1)
+
+
 @pytest.mark.parametrize("flag", [SCTP_EOF, SCTP_ABORT])
 def test_ending_flags(sockets, flag):
     """SCTP_EOF and SCTP_ABORT are taken, the address is not."""

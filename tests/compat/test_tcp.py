@@ -139,7 +139,7 @@ def test_an_unread_end_is_no_unread_data(pair):
     client.shutdown(std.SHUT_WR)
     assert server.recv(1) == b"x"
     server.sendall(b"reply")
-    while server._next() is None:
+    while server._next(0) is None:
         gevent.sleep(0.001)
     server.close()
     assert client.makefile("rb").read() == b"reply"
