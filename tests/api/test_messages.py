@@ -8,7 +8,7 @@ import gevent
 import pytest
 from errnos import raises
 from many import until_queued
-from waiting import fill, until
+from waiting import fill, has_message, until
 
 from pysctpsock import notifications, socket
 from pysctpsock.socket import (
@@ -237,7 +237,7 @@ def test_sender_learns_of_the_end(ipv4):
             client.send(bytes(3000))
 
     sender = gevent.spawn(flood)
-    until(lambda: len(client._writers))
+    until(lambda: len(client._writers) and has_message(server))
     server.close()  # unread data: ABORT
     with raises(errno.ECONNRESET):
         sender.get(timeout=5)
