@@ -93,6 +93,7 @@ def test_storm(seed):
     once.
     """
     pair = storm(seed)
+    pair.run_for(SECOND)                     # what was still on the way when both had ended
     damaged = sum(dropped(h.endpoint, "bad_checksum") for h in pair.network.hosts)
     assert damaged == pair.network.fates["corrupted"], f"seed {seed}: each damaged packet is counted"
 
