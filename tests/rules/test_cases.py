@@ -6,7 +6,6 @@ TESTS = Path(__file__).parents[1]
 COUNT = 163
 MENTION = re.compile(r"\b[Cc]ases? ((?:\d+)(?:(?:, | and |-| to )\d+)*)")
 NOT_CARRIED = {
-    92: "a lifetime that ends behind a full window: partial reliability",
     120: "RE-CONFIG is not there: the option is remembered, see test_option_table",
     121: "RE-CONFIG is not there",
     122: "RE-CONFIG is not there",
