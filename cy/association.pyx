@@ -11,6 +11,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from .abandon cimport SEND_POLICY_MASK, choose_policy, make_room, review
 from .address cimport Address, Route, address_from_host, host_from_address
 from .chunks cimport get_shutdown, make_error, make_tlv
+from .delivery cimport go_on, leave_turns, take_turns
 from .failed cimport take_failed
 from .params cimport PARTIAL_RELIABILITY
 from .path cimport Path
@@ -25,7 +26,8 @@ from .proto cimport (
     SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT, STALE_COOKIE,
     UNRECOGNIZED_CHUNK_TYPE, USER_INITIATED_ABORT,
 )
-from .sendq cimport ANY_PATH, Message
+from .recvq cimport ReceiveQueue
+from .sendq cimport ANY_PATH, Message, SendQueue
 from .setup cimport on_cookie_ack, on_init_ack, on_stale_cookie, on_t1
 from .serial cimport tsn_t
 from .tcb cimport MOST_CAUSES, MOST_CONTROL, Tcb
@@ -49,6 +51,7 @@ cdef int EMSGSIZE = errno.EMSGSIZE
 cdef int EPIPE = errno.EPIPE
 cdef int ESHUTDOWN = errno.ESHUTDOWN
 cdef int ECONNABORTED = errno.ECONNABORTED
+cdef int ECONNRESET = errno.ECONNRESET
 
 cdef enum:
     MOST_WALKS = 4               # SACKs and FORWARD TSNs of a packet: each walks over what waits
@@ -243,7 +246,7 @@ cdef class Association(Tcb):
             return ESHUTDOWN
         if length > <Py_ssize_t>self.parameters.send_buffer:
             return EMSGSIZE
-        if length == 0 or stream_id >= self.outbound_streams:
+        if length == 0 or stream_id >= self.outbound_streams or self.send_queue.open:
             return EINVAL
         if self.send_queue.bytes_charged >= self.parameters.send_buffer and self.send_queue.partial:
             make_room(self, flags, timetolive, now)
@@ -267,6 +270,8 @@ cdef class Association(Tcb):
         self.unread_bytes -= min(self.unread_bytes, length)
         if finished and self.unread_records:
             self.unread_records -= 1
+        if self.unread_records == 0 and self.reassembly.tail != NULL:
+            go_on(self)
         return window_opened(self, now)
 
     def take_credit(self, uint32_t length, bint finished, int64_t now) -> None:
@@ -281,18 +286,36 @@ cdef class Association(Tcb):
         return False
 
     def submit(self, bytes data not None, int stream_id=0, uint32_t ppid=0, uint32_t flags=0,
-               uint32_t timetolive=0, uint32_t context=0, int64_t now=0, int path=ANY_PATH) -> int:
+               uint32_t timetolive=0, uint32_t context=0, int64_t now=0, int path=ANY_PATH,
+               bint end=True) -> int:
         """SEND for callers in Python: 0 if the message was taken, else an errno.
 
-        `path`: the index of the path that it is to go by while that works.
+        `path`: the index of the path that it is to go by while that works.  `end` False: more of the message
+        follows (RFC 6458 section 8.1.26), by the next calls, with the same stream, ppid and order; EINVAL for
+        others, and for a policy.  ECONNRESET, once: the association restarted in the midst of a message.
         """
+        cdef SendQueue queue = self.send_queue
+        cdef bint begun = queue.open
+        cdef uint8_t order = DATA_U if flags & SEND_UNORDERED else 0
         cdef int refused
         if not 0 <= stream_id <= 65535 or not 0 <= path <= ANY_PATH:
             return EINVAL
+        if queue.cut:
+            queue.cut = False
+            return ECONNRESET
+        if (begun or not end) and (timetolive or flags & SEND_POLICY_MASK):
+            return EINVAL
+        if begun and (stream_id != queue.open_stream or ppid != queue.open_ppid or order != queue.open_flags):
+            return EINVAL
+        queue.open = False
         refused = self.send(data, stream_id, ppid, flags, timetolive, context, now)
-        if not refused:
-            self.send_queue.last.path = <uint8_t>path
-        return refused
+        if refused:
+            queue.open = begun
+            return refused
+        queue.last.path = <uint8_t>path
+        if begun or not end:
+            queue.mark_part(not begun, end)
+        return 0
 
     def receive_unacked(self):
         """RECEIVE_UNACKED (11.1.15): a message that was sent and not acknowledged when the association ended.
@@ -391,11 +414,15 @@ cdef class Association(Tcb):
 
     def peel_off(self, SctpUser user not None) -> None:
         """Make `user` the one that is told, and give it what has arrived and was not read."""
-        self.user.receive_queue.give(<PyObject *>self, user.receive_queue)
+        cdef ReceiveQueue left = self.user.receive_queue
+        leave_turns(self)
+        left.give(<PyObject *>self, user.receive_queue)
         self.user.associations -= 1
         user.associations += 1
         self.user = user
         self.names = None
+        take_turns(left)
+        go_on(self)
 
     @property
     def local_host(self) -> str:

@@ -13,6 +13,7 @@ from .proto cimport (
     CLOSED, COOKIE_ECHOED, COOKIE_WAIT, ESTABLISHED, SHUTDOWN_ACK_SENT, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
     SHUTDOWN_SENT,
 )
+from .reasm cimport Run
 from .recvq cimport KIND_DATA, Received, ReceiveQueue
 from .sendq cimport MESSAGE_OVERHEAD, RELIABLE, Message
 from .serial cimport tsn_le, tsn_lt, tsn_t
@@ -148,6 +149,8 @@ cdef class Audit:
         cdef ReceiveQueue queue
         cdef Received *record
         cdef uint64_t unread_bytes = 0, unread_records = 0, bytes_held, records
+        cdef bint unfinished = False
+        cdef tsn_t first_tsn = 0
         cdef uint32_t i
         if t.tsn_map is not None:
             self.expect(not tsn_lt(t.tsn_map.highest_tsn, t.tsn_map.cumulative_tsn), "highest TSN too low")
@@ -160,10 +163,25 @@ cdef class Audit:
                 if record.kind == KIND_DATA and record.association == <PyObject *>t:
                     unread_bytes += record.length - record.offset
                     unread_records += 1
+                    self.expect(not unfinished or record.tsn == first_tsn or queue.interleave == 2,
+                                "a message between the pieces of another")
+                    if not unfinished or record.tsn == first_tsn:
+                        unfinished, first_tsn = not record.end, record.tsn
+            self.expect(not unfinished or (t.reassembly.begun and t.reassembly.tsn_begun == first_tsn),
+                        "pieces whose end will not come")
+            if queue.reserved_for != NULL:
+                for i in range(queue.lobby.count):
+                    record = &queue.lobby.ring[(queue.lobby.head + i) & (queue.lobby.capacity - 1)]
+                    if record.kind == KIND_DATA and record.association == <PyObject *>t:
+                        unread_bytes += record.length - record.offset
+                        unread_records += 1
             self.equal((t.unread_bytes, t.unread_records), (unread_bytes, unread_records), "unread")
-            self.expect(queue.count - unread_records <= MOST_NOTIFICATIONS, f"{queue.count} notifications")
+            self.expect(queue.waiting() - unread_records <= MOST_NOTIFICATIONS,
+                        f"{queue.waiting()} notifications")
+        self.pieces()
         bytes_held = t.reassembly.bytes_held + t.unread_bytes
-        records = t.reassembly.fragments_held + t.reassembly.messages_held + t.unread_records
+        records = (t.reassembly.fragments_held + t.reassembly.messages_held + t.reassembly.messages_behind
+                   + t.unread_records)
         self.expect(bytes_held <= 2 * <uint64_t>t.parameters.receive_buffer + SLACK,
                     f"{bytes_held} bytes held")
         self.expect(bytes_held + RECORD_OVERHEAD * records
@@ -171,6 +189,23 @@ cdef class Audit:
                     f"{records} records held")
         self.expect(len(t.control) <= 2 * MOST_CONTROL, f"{len(t.control)} control chunks wait")
         self.equal(t.causes, [], "causes left")
+
+    cdef int pieces(self) except -1:
+        """Partial delivery (6.9): what waits for an end, and that a message too long to wait does not."""
+        cdef Association t = self.t
+        cdef Run *run = t.reassembly.tail
+        cdef ReceiveQueue behind = t.reassembly.behind
+        self.equal(t.reassembly.messages_behind, behind.count if behind is not None else 0, "messages behind")
+        self.expect(t.reassembly.begun or t.reassembly.messages_behind == 0, "messages wait for no end")
+        if t.user is not None:
+            self.expect(t.reassembly.begun or t.user.receive_queue.reserved_for != <PyObject *>t,
+                        "the user's queue is reserved for nothing")
+        if run == NULL or run.length == 0 or t.unread_records or t.awaits_turn:
+            return 0
+        self.expect(not t.reassembly.begun, "a piece waits though the user has read all before it")
+        self.expect(t.a_rwnd() >= t.primary.cc.pmdcs or t.tsn_map.has_gaps()
+                    or not t.reassembly.may_begin(run.stream_id, run.ssn, run.unordered),
+                    "a message without end blocks the association")
 
 
 def faults(Association association not None, int64_t now) -> list:

@@ -387,6 +387,7 @@ cdef class Endpoint:
         else:
             user = SctpUser(self.ready_list)
             user.event_mask = listener.user.event_mask
+            user.receive_queue.interleave = listener.user.receive_queue.interleave
         association = self.new_association(user, cookie.local_port, cookie.peer_port, listener.parameters)
         association.local_addresses = listener.addresses
         association.carriers[0], association.carriers[1] = listener.carriers

@@ -21,7 +21,7 @@ cdef int tell_send_failed(Tcb t, int error, const Message *message) except -1:
     cdef tuple fields
     cdef uint32_t weight = message.length + MESSAGE_OVERHEAD
     if (t.user is None or not t.event_mask & BOTH_EVENTS
-            or t.user.receive_queue.notified_bytes >= 2 * <uint64_t>t.parameters.send_buffer):
+            or t.user.receive_queue.waiting_notified() >= 2 * <uint64_t>t.parameters.send_buffer):
         return 0
     fields = (DATA_SENT if message.taken else DATA_UNSENT, error,
               (message.stream_id, message.send_flags, message.ppid, message.context, message.pr_value),

@@ -3,3 +3,9 @@ class StreamOrder:
 
     bytes_held: int
     messages_held: int
+    messages_behind: int
+    begun: bool
+    unordered_begun: bool
+    stream_begun: int
+    ssn_begun: int
+    tsn_begun: int

@@ -1,7 +1,11 @@
-"""Whole messages into stream order.
+"""Messages into stream order.
 
 RFC 9260 sections 6.5 (stream sequence numbers) and 6.6 (ordering); RFC 3758 section 3.6 (ssns that are
 skipped).  Messages that wait for an earlier one of their stream are in a hash table by (stream, ssn).
+
+RFC 9260 section 6.9, RFC 6458 section 8.1.20: one message may be handed out in pieces.  Since fragments of a
+message have consecutive TSNs, it is the one at the Cumulative TSN Ack Point, and there is no other.  Until it
+has ended, what may not be read between its pieces is in the queue `behind`.
 """
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject
@@ -51,7 +55,7 @@ cdef class StreamOrder:
         """A whole message, `data` is given away: deliver it, or hold it until its turn (6.6)."""
         cdef ssn_t due
         if unordered:                                    # its ssn means nothing (3.3.1)
-            deliver(data, tsn, stream_id, ssn, ppid, True, queue, association, cumulative_tsn)
+            deliver(self, data, tsn, stream_id, ssn, ppid, True, queue, association, cumulative_tsn)
             return REASSEMBLY_DELIVERED
         if stream_id >= self.streams_used:
             try:
@@ -67,7 +71,7 @@ cdef class StreamOrder:
                 Py_DECREF(data)
                 return REASSEMBLY_OK if self.messages_may_end else REASSEMBLY_VIOLATION
             return self.hold(data, tsn, stream_id, ssn, ppid)
-        deliver(data, tsn, stream_id, ssn, ppid, False, queue, association, cumulative_tsn)
+        deliver(self, data, tsn, stream_id, ssn, ppid, False, queue, association, cumulative_tsn)
         self.next_ssn[stream_id] = <ssn_t>(due + 1)
         if self.messages_held:
             self.deliver_held(stream_id, queue, association, cumulative_tsn)
@@ -85,11 +89,58 @@ cdef class StreamOrder:
                 break
             record = message[0]
             PyMem_Free(message)
-            deliver(record.data, record.tsn, stream_id, record.ssn, record.ppid, False, queue, association,
-                    cumulative_tsn)
+            deliver(self, record.data, record.tsn, stream_id, record.ssn, record.ppid, False, queue,
+                    association, cumulative_tsn)
             self.next_ssn[stream_id] += 1
             result = REASSEMBLY_DELIVERED
         return result
+
+    # --- a message in pieces ---
+
+    cdef bint may_begin(self, uint16_t stream_id, ssn_t ssn, bint unordered) except -1:
+        if unordered:
+            return True
+        if stream_id >= self.streams_used:
+            self.use_stream(stream_id)
+        return ssn == self.next_ssn[stream_id]
+
+    cdef int begin(self, tsn_t tsn, uint16_t stream_id, ssn_t ssn, bint unordered, ReceiveQueue queue,
+                   object association) except -1:
+        queue.begin_pieces(<PyObject *>association)
+        self.begun = True
+        self.tsn_begun = tsn
+        self.stream_begun = stream_id
+        self.ssn_begun = ssn
+        self.unordered_begun = unordered
+        self.others_wait = queue.interleave < 2
+        return 0
+
+    cdef int accept_piece(self, PyObject *data, uint32_t ppid, bint ends, ReceiveQueue queue,
+                          object association, tsn_t cumulative_tsn) except -1:
+        cdef Received *record = put(data, self.tsn_begun, self.stream_begun, self.ssn_begun, ppid,
+                                    self.unordered_begun, queue, association, cumulative_tsn)
+        record.end = ends
+        self.delivered_bytes += record.length
+        self.delivered_records += 1
+        if ends:
+            self.end_pieces(queue, association)
+            if not self.unordered_begun:
+                self.next_ssn[self.stream_begun] += 1
+                if self.messages_held:
+                    self.deliver_held(self.stream_begun, queue, association, cumulative_tsn)
+        return REASSEMBLY_DELIVERED
+
+    cdef int end_pieces(self, ReceiveQueue queue, object association) except -1:
+        cdef uint64_t length
+        self.begun = False
+        if self.messages_behind:
+            length = self.behind.bytes_queued
+            queue.pour(self.behind, <PyObject *>association)
+            self.bytes_held -= length
+            self.delivered_bytes += length
+            self.delivered_records += self.messages_behind
+            self.messages_behind = 0
+        return queue.end_pieces(<PyObject *>association)
 
     cdef int use_stream(self, uint16_t stream_id) except -1:
         """Room in next_ssn for this stream; the first message of a stream has ssn 0 (6.5)."""
@@ -237,8 +288,8 @@ cdef class StreamOrder:
         try:
             for i in range(count):
                 message = self.take_held(passed[i].stream_id, passed[i].ssn)
-                deliver(message.data, message.tsn, message.stream_id, message.ssn, message.ppid, False, queue,
-                        association, cumulative_tsn)
+                deliver(self, message.data, message.tsn, message.stream_id, message.ssn, message.ppid, False,
+                        queue, association, cumulative_tsn)
                 PyMem_Free(message)
         finally:
             PyMem_Free(passed)
@@ -262,6 +313,11 @@ cdef class StreamOrder:
         self.held = NULL
         self.next_ssn = NULL
         self.held_width = self.streams_used = 0
+        self.begun = False
+        if self.behind is not None:
+            self.bytes_held -= self.behind.bytes_queued
+            self.behind.clear()
+            self.messages_behind = 0
         return 0
 
     cdef tuple recount_held(self):
@@ -274,6 +330,8 @@ cdef class StreamOrder:
                 total += bytes_length(message.data)
                 messages += 1
                 message = message.next
+        for i in range(self.messages_behind):
+            total += self.behind.ring[(self.behind.head + i) & (self.behind.capacity - 1)].length
         return total, messages
 
     cdef uint32_t longest_held_chain(self) noexcept:
@@ -292,26 +350,48 @@ cdef class StreamOrder:
         return self.held_width * sizeof(HeldMessage *) + self.streams_used * sizeof(ssn_t)
 
 
-cdef int deliver(PyObject *data, tsn_t tsn, uint16_t stream_id, ssn_t ssn, uint32_t ppid, bint unordered,
-                 ReceiveQueue queue, object association, tsn_t cumulative_tsn) except -1:
+cdef inline int deliver(StreamOrder order, PyObject *data, tsn_t tsn, uint16_t stream_id, ssn_t ssn,
+                        uint32_t ppid, bint unordered, ReceiveQueue queue, object association,
+                        tsn_t cumulative_tsn) except -1:
     """Hand a whole message to the user; `data` is given away."""
     cdef Received *record
+    if order.begun and (order.others_wait or stream_id == order.stream_begun):
+        if order.behind is None:
+            order.behind = ReceiveQueue()
+        order.behind.path = queue.path
+        # without a reference to the association, which nobody could release: it owns this queue
+        record = put(data, tsn, stream_id, ssn, ppid, unordered, order.behind, None, cumulative_tsn)
+        order.bytes_held += record.length
+        order.messages_behind += 1
+    else:
+        record = put(data, tsn, stream_id, ssn, ppid, unordered, queue, association, cumulative_tsn)
+        order.delivered_bytes += record.length
+        order.delivered_records += 1
+    record.end = 1
+    return 0
+
+
+cdef inline Received *put(PyObject *data, tsn_t tsn, uint16_t stream_id, ssn_t ssn, uint32_t ppid,
+                          bint unordered, ReceiveQueue queue, object association,
+                          tsn_t cumulative_tsn) except NULL:
+    """A message or a piece of one at the end of a queue; `data` is given away."""
+    cdef Received *record
     try:
-        record = queue.push(<uint32_t>bytes_length(data))
+        record = queue.push(<PyObject *>association, <uint32_t>bytes_length(data))
     except MemoryError:
         Py_DECREF(data)
         raise
-    Py_INCREF(association)
+    if association is not None:
+        Py_INCREF(association)
+        record.association = <PyObject *>association
     record.data = data
-    record.association = <PyObject *>association
     record.stream_id = stream_id
     record.ssn = ssn
     record.unordered = unordered
-    record.end = 1
     record.ppid = ppid
     record.tsn = tsn
     record.cumulative_tsn = cumulative_tsn
-    return 0
+    return record
 
 
 cdef int by_order(const void *one, const void *other) noexcept nogil:

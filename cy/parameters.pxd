@@ -29,6 +29,7 @@ cdef class ProtocolParameters:
     cdef public uint16_t remote_udp_port                       # encapsulation port of new peers, 0 = none
     cdef public bint partial_reliability                       # offered to peers (RFC 3758): True
     cdef public uint32_t max_segment                           # most bytes of a message in a chunk, 0 = any
+    cdef public uint32_t partial_delivery_point                # longer messages may come in pieces, 0 = none
     cdef public uint32_t receive_context                       # what received messages carry (SCTP_CONTEXT)
     cdef public uint32_t adaptation_indication                 # RFC 5061 section 4.2.6
     cdef public dict remembered                                # options without effect yet; never changed

@@ -24,6 +24,7 @@ class ProtocolParameters:
     remote_udp_port: int
     partial_reliability: bool
     max_segment: int
+    partial_delivery_point: int
     receive_context: int
     adaptation_indication: int
     autoclose: int

@@ -36,6 +36,7 @@ cdef class ProtocolParameters:
         self.remote_udp_port = 0
         self.partial_reliability = True
         self.max_segment = 0
+        self.partial_delivery_point = 0
         self.receive_context = 0
         self.adaptation_indication = 0
         self.linger_abort = False
@@ -68,6 +69,7 @@ cdef class ProtocolParameters:
         other.remote_udp_port = self.remote_udp_port
         other.partial_reliability = self.partial_reliability
         other.max_segment = self.max_segment
+        other.partial_delivery_point = self.partial_delivery_point
         other.receive_context = self.receive_context
         other.adaptation_indication = self.adaptation_indication
         other.autoclose = self.autoclose

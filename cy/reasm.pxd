@@ -4,15 +4,35 @@ RFC 9260 section 6.9: reassembly of fragments by TSN.  RFC 3758 section 3.6: wha
 """
 cimport cython
 from cpython.object cimport PyObject
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from .chunks cimport DataView, ForwardTsnView
 from .ordering cimport StreamOrder
 from .recvq cimport ReceiveQueue
-from .serial cimport tsn_t
+from .serial cimport ssn_t, tsn_t
 
 
-cdef struct Run
+cdef struct Piece:
+    Piece *next
+    PyObject *data                       # owned; as long as the piece has room
+    uint32_t used
+
+
+cdef struct Run:                         # fragments of one message with consecutive TSNs
+    Run *next_by_first                   # in the chains of the two tables
+    Run *next_by_last
+    Piece *first_piece
+    Piece *last_piece
+    tsn_t first_tsn
+    tsn_t last_tsn
+    uint32_t length                      # of what is in its pieces; so is `fragments`
+    uint32_t fragments
+    uint32_t ppid
+    uint16_t stream_id
+    ssn_t ssn
+    bint unordered
+    bint has_first                       # begins with the B fragment
+    bint has_last                        # ends with the E fragment
 
 
 @cython.final
@@ -33,6 +53,11 @@ cdef class Reassembly(StreamOrder):
     # A FORWARD TSN that is news; `cumulative_tsn` is the map's after it moved.  REASSEMBLY_OK or _DELIVERED.
     cdef int skip(self, const ForwardTsnView *skipped, ReceiveQueue queue, object association,
                   tsn_t cumulative_tsn) except -1
+    # Partial delivery: what there is of the message at the ack point goes to the queue, the rest follows in
+    # pieces; 0: it may not begin yet.  The last piece goes by itself, in add().
+    cdef int hand_out(self, ReceiveQueue queue, object association, tsn_t cumulative_tsn) except -1
+    # The message that was handed out in pieces will not be finished.
+    cdef int forget_pieces(self, ReceiveQueue queue, object association) except -1
     cdef int reset(self) except -1           # forget everything (association ended or restarted)
 
     # How the above is done: fragments, ...

@@ -19,8 +19,8 @@ pass over it does for a whole chunk.  What would else be a violation may then be
 message that was given up: an end without a beginning, a beginning without an end, an ssn that was
 skipped.  It is discarded.
 
-Still to come: partial delivery (section 6.9) pushes the pieces of `tail` with end = 0 and goes on
-with an empty one.
+A message that the receive buffer cannot hold is handed out before it is whole (partial delivery, section
+6.9; delivery.pyx says when).  It is `tail`, which gives away what it has and goes on empty.
 """
 cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc
@@ -30,7 +30,7 @@ from libc.string cimport memcpy
 
 from .chunks cimport DataView, ForwardTsnView
 from .proto cimport DATA_B, DATA_E, DATA_U
-from .ordering cimport REASSEMBLY_OK, REASSEMBLY_VIOLATION, StreamOrder
+from .ordering cimport REASSEMBLY_GIVES_UP, REASSEMBLY_OK, REASSEMBLY_VIOLATION, StreamOrder
 from .recvq cimport ReceiveQueue
 from .serial cimport ssn_t, tsn_le, tsn_t
 
@@ -50,29 +50,6 @@ cdef enum:
     WIDEST_KEPT = 256                    # a wider table is freed when it runs empty
 
 
-cdef struct Piece:
-    Piece *next
-    PyObject *data                       # owned; as long as the piece has room
-    uint32_t used
-
-
-cdef struct Run:                         # fragments of one message with consecutive TSNs
-    Run *next_by_first                   # in the chains of the two tables
-    Run *next_by_last
-    Piece *first_piece
-    Piece *last_piece
-    tsn_t first_tsn
-    tsn_t last_tsn
-    uint32_t length
-    uint32_t fragments
-    uint32_t ppid
-    uint16_t stream_id
-    ssn_t ssn
-    bint unordered
-    bint has_first                       # begins with the B fragment
-    bint has_last                        # ends with the E fragment
-
-
 @cython.final
 cdef class Reassembly(StreamOrder):
     """The incoming messages of one association that are not yet ready to be read."""
@@ -85,7 +62,7 @@ cdef class Reassembly(StreamOrder):
         # A TSN that was new and now lies at or below the ack point was the next one due.
         cdef bint in_sequence = tsn_le(chunk.tsn, cumulative_tsn)
         if (chunk.flags & (DATA_B | DATA_E) == (DATA_B | DATA_E) and self.runs_above == 0
-                and (self.tail == NULL or not in_sequence)):
+                and ((self.tail == NULL and not self.begun) or not in_sequence)):
             return self.accept(new_bytes(<const char *>chunk.data, chunk.length), chunk.tsn, chunk.stream_id,
                                chunk.ssn, chunk.ppid, chunk.flags & DATA_U, in_sequence,
                                queue, association, cumulative_tsn)
@@ -101,18 +78,24 @@ cdef class Reassembly(StreamOrder):
         cdef Run *run
         cdef int result = REASSEMBLY_OK
         cdef int passed
-        cdef tsn_t last
+        cdef tsn_t last = chunk.tsn
+        cdef bint ends = chunk.flags & DATA_E
         cdef PyObject *data
         if not (follows(before, chunk, in_sequence, self.messages_may_end)
                 and precedes(after, chunk, self.messages_may_end)):
             return REASSEMBLY_VIOLATION
+        if chunk.flags & DATA_E or (after != NULL and after.has_first):
+            after = NULL
+        if after != NULL:
+            last = after.last_tsn
+            ends = after.has_last
+        if self.begun and in_sequence and (chunk.flags & DATA_B or not (ends or last == cumulative_tsn)):
+            return REASSEMBLY_GIVES_UP                   # another message begins here, or right behind
         if chunk.flags & DATA_B:
             if in_sequence and self.tail != NULL:        # a message that was given up
                 self.free_run(self.tail)
                 self.tail = NULL
             before = NULL                                # another message's
-        if chunk.flags & DATA_E or (after != NULL and after.has_first):
-            after = NULL
         run = self.join(before, chunk, after, in_sequence)
         if run == NULL:
             return REASSEMBLY_VIOLATION
@@ -122,8 +105,11 @@ cdef class Reassembly(StreamOrder):
                 self.learn_size(run.length)
             data = self.finish(run)
             try:
-                result = self.accept(data, run.first_tsn, run.stream_id, run.ssn, run.ppid, run.unordered,
-                                     in_sequence, queue, association, cumulative_tsn)
+                if self.begun and in_sequence:
+                    result = self.accept_piece(data, run.ppid, True, queue, association, cumulative_tsn)
+                else:
+                    result = self.accept(data, run.first_tsn, run.stream_id, run.ssn, run.ppid, run.unordered,
+                                         in_sequence, queue, association, cumulative_tsn)
                 if in_sequence and result >= 0:
                     passed = self.pass_runs(run.last_tsn + 1, cumulative_tsn)
                     result = passed if passed < 0 else result
@@ -137,7 +123,6 @@ cdef class Reassembly(StreamOrder):
             self.tail = run
             return REASSEMBLY_OK
         # Its beginning will never come, or, as the TSN after it has arrived as another message, its end.
-        last = run.last_tsn
         self.free_run(run)
         return self.pass_runs(last + 1, cumulative_tsn) if self.messages_may_end else REASSEMBLY_VIOLATION
 
@@ -247,6 +232,30 @@ cdef class Reassembly(StreamOrder):
         finally:
             free_pieces(piece)
         return data
+
+    # --- partial delivery ---
+
+    cdef int hand_out(self, ReceiveQueue queue, object association, tsn_t cumulative_tsn) except -1:
+        cdef Run *run = self.tail
+        cdef PyObject *data
+        if run == NULL or run.length == 0:
+            return REASSEMBLY_OK
+        if not self.begun:
+            if not self.may_begin(run.stream_id, run.ssn, run.unordered):
+                return REASSEMBLY_OK
+            self.begin(run.first_tsn, run.stream_id, run.ssn, run.unordered, queue, association)
+        self.learn_size(run.length)
+        self.tail = NULL                                 # without memory that piece and the rest are lost
+        data = self.finish(run)
+        self.tail = run
+        run.length = run.fragments = 0
+        return self.accept_piece(data, run.ppid, False, queue, association, cumulative_tsn)
+
+    cdef int forget_pieces(self, ReceiveQueue queue, object association) except -1:
+        if self.tail != NULL:
+            self.free_run(self.tail)
+            self.tail = NULL
+        return self.end_pieces(queue, association)
 
     # --- the runs above the ack point ---
 
@@ -411,6 +420,8 @@ cdef class Reassembly(StreamOrder):
             "bytes_held": self.bytes_held,
             "fragments_held": self.fragments_held,
             "messages_held": self.messages_held,
+            "messages_behind": self.messages_behind,
+            "begun": (self.stream_begun, self.ssn_begun, self.tsn_begun) if self.begun else None,
             "inbound_streams": self.inbound_streams,
             "next_ssn": {i: self.next_ssn[i] for i in range(self.streams_used) if self.next_ssn[i]},
             "runs": runs,
@@ -476,6 +487,15 @@ cdef class Reassembly(StreamOrder):
         chunk.data = data
         chunk.length = <uint32_t>len(data)
         return self.add(&chunk, queue, owner, cumulative_tsn)
+
+    def give_out(self, ReceiveQueue queue not None, object owner, tsn_t cumulative_tsn) -> int:
+        """What there is of the message at the ack point: 1 if something was handed out."""
+        return self.hand_out(queue, owner, cumulative_tsn)
+
+    def give_up(self, ReceiveQueue queue not None, object owner) -> None:
+        """The message that was handed out in pieces will not be finished."""
+        queue.withdraw(<PyObject *>owner, self.tsn_begun)
+        self.forget_pieces(queue, owner)
 
     def forget(self) -> None:
         """Forget everything: the association has ended or restarted."""

@@ -2,7 +2,8 @@
 
 RFC 9260 sections 6.5 (stream sequence numbers), 6.9 (fragmentation); RFC 7496 section 3 (policies).  A
 message is referenced, not copied: its `bytes` object lives until the last fragment is acknowledged, or until
-the message is given up.
+the message is given up.  Explicit EOR (RFC 6458 section 8.1.26): a message that is sent in parts has a record
+for each of them.
 """
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -35,6 +36,7 @@ cdef struct Message:
     uint16_t stream_id
     ssn_t ssn                    # valid once taken > 0
     uint8_t flags                # DATA_U, DATA_I
+    uint8_t ends                 # DATA_B, DATA_E: which ends of the user's message it has
     uint8_t policy               # Policy
     uint8_t path                 # that the user chose (SCTP_ADDR_OVER), or ANY_PATH
     uint16_t send_flags          # sinfo_flags as given
@@ -57,12 +59,19 @@ cdef class SendQueue:
     cdef readonly uint64_t bytes_queued      # their bytes without a TSN
     cdef readonly uint64_t bytes_charged     # against the send buffer: until acknowledged or given up
     cdef readonly uint32_t partial           # messages, outstanding ones too, that may be given up
+    # Explicit EOR: a message is begun, and nothing but its next part may be queued.
+    cdef readonly bint open
+    cdef uint16_t open_stream
+    cdef uint32_t open_ppid
+    cdef uint8_t open_flags                  # DATA_U
+    cdef bint cut                            # one was begun when the association restarted
     cdef int64_t next_expiry                 # no message without a TSN expires before
     cdef ssn_t *next_ssn                     # per stream, allocated by need
     cdef uint32_t ssn_capacity
 
     cdef Message *push(self, bytes data, uint16_t stream_id, uint32_t ppid, uint8_t flags,
                        uint32_t context) except NULL
+    cdef void mark_part(self, bint begins, bint ends) noexcept       # the last one, a message's part
     cdef void set_policy(self, Message *message, int policy, uint32_t value, int64_t now) noexcept
     cdef int take(self, uint32_t length) except -1       # `length` bytes of `first` now have a TSN
     cdef void release(self, Message *message) noexcept   # one reference less

@@ -9,7 +9,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
 
-from .proto cimport DATA_U
+from .proto cimport DATA_B, DATA_E, DATA_U
 
 cdef enum:
     KEPT_MESSAGES = 256          # records kept for the next messages
@@ -52,6 +52,7 @@ cdef class SendQueue:
         message.stream_id = stream_id
         message.ssn = 0
         message.flags = flags
+        message.ends = DATA_B | DATA_E
         message.policy = RELIABLE
         message.path = ANY_PATH
         message.send_flags = 0
@@ -68,6 +69,14 @@ cdef class SendQueue:
         self.bytes_charged += message.length + MESSAGE_OVERHEAD
         return message
 
+    cdef void mark_part(self, bint begins, bint ends) noexcept:
+        cdef Message *part = self.last
+        part.ends = (DATA_B if begins else 0) | (DATA_E if ends else 0)
+        self.open = not ends
+        self.open_stream = part.stream_id
+        self.open_ppid = part.ppid
+        self.open_flags = part.flags & DATA_U
+
     cdef void set_policy(self, Message *message, int policy, uint32_t value, int64_t now) noexcept:
         """Make a message partially reliable; its life begins now and is never changed (3758-4.1-03)."""
         message.policy = <uint8_t>policy
@@ -83,8 +92,9 @@ cdef class SendQueue:
         if message.taken == 0 and not message.flags & DATA_U:
             if message.stream_id >= self.ssn_capacity:
                 self.grow_ssn(message.stream_id)
-            message.ssn = self.next_ssn[message.stream_id]
-            self.next_ssn[message.stream_id] += 1
+            if message.ends & DATA_B:
+                self.next_ssn[message.stream_id] += 1
+            message.ssn = self.next_ssn[message.stream_id] - 1
         message.taken += length
         message.fragments += 1
         self.bytes_queued -= length
@@ -188,6 +198,7 @@ cdef class SendQueue:
 
     cdef Message *take_refused(self, uint32_t streams) noexcept:
         """Messages for streams beyond `streams` (9260-5.1.1-02)."""
+        self.open = self.open and self.open_stream < streams
         return self.take_out(is_beyond, streams)
 
     cdef Message *take_all(self) noexcept:

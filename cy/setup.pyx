@@ -9,6 +9,7 @@ from .chunks cimport (
     InitView, cause_missing_parameters, get_init, make_abort, make_chunk, make_error, make_init, make_tlv,
 )
 from .cookie cimport CookieJar, StateCookie
+from .delivery cimport give_up_pieces
 from .emit cimport emit, emit_on
 from .failed cimport fail_all, tell_send_failed
 from .outstanding cimport Outstanding
@@ -373,9 +374,12 @@ cdef int collide(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
 cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) except -1:
     """Action A: the peer lost its TCB and began anew; ours starts again under the user's eyes."""
     fail_all(t, 0)
+    give_up_pieces(t)
     t.reassembly.reset()
     t.reassembly = Reassembly()
+    cut = t.send_queue.open
     t.send_queue = type(t.send_queue)()
+    t.send_queue.cut = cut
     t.local_tag = cookie.local_tag
     t.local_initial_tsn = cookie.local_initial_tsn
     t.local_tie_tag = t.peer_tie_tag = 0

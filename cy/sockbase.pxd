@@ -29,7 +29,7 @@ cdef class SocketBase:
     cdef public Engine engine
     cdef public Readiness readiness
     cdef public ProtocolParameters parameters                # of later associations, or of the only one
-    cdef public bint disable_fragments
+    cdef public bint disable_fragments, explicit_eor
     cdef bytes notification                  # the encoded one at the head of the queue, once it was looked at
 
     cdef bint try_send(self, Association association, object data, uint32_t stream_id, uint32_t ppid,

@@ -20,6 +20,7 @@ class SocketBase:
     readiness: Readiness | None
     parameters: ProtocolParameters
     disable_fragments: bool
+    explicit_eor: bool
     def send(self, data: Any, flags: int = 0) -> int: ...
     def sendall(self, data: Any, flags: int = 0) -> None: ...
     def sctp_sendmsg(

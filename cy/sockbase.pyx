@@ -96,7 +96,7 @@ cdef class SocketBase:
         """Queue a message if that needs no further thought; False: the subclass must look into it."""
         if (type(data) is not bytes or association is None or association.state != ESTABLISHED
                 or flags & ~<uint32_t>(SEND_UNORDERED | SEND_SACK_IMMEDIATELY) or stream_id > 0xFFFF
-                or self.disable_fragments):
+                or self.disable_fragments or self.explicit_eor):
             return False
         if association.send(<bytes>data, <uint16_t>stream_id, ppid, flags, timetolive, context, clock()):
             return False
@@ -203,7 +203,7 @@ cdef class SocketBase:
     cdef int credit(self, Association association, uint32_t length, bint finished) except -1:
         """The peer may send more; a SACK goes if that has become worth telling."""
         association.credit(length, finished, clock())
-        if association.wants_transmit:
+        if association.wants_transmit or self.user.in_ready_list:    # more to read may concern other readers
             self.engine.soon()
         self.state_changed()
         return 0

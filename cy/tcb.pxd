@@ -110,6 +110,7 @@ cdef class Tcb(Schedulable):
     cdef readonly TsnMap tsn_map
     cdef readonly Reassembly reassembly
     cdef uint64_t unread_bytes, unread_records               # delivered to the user's queue, not read
+    cdef bint awaits_turn                    # to hand out a message in pieces (ReceiveQueue.turns)
     cdef uint32_t packets_to_acknowledge     # with DATA since the last SACK
     cdef bint sack_due                       # at once
     cdef bint any_data_received

@@ -47,7 +47,8 @@ cdef class Tcb(Schedulable):
         """The receive buffer that is left (6.2): bytes waiting for reassembly, order or the user count."""
         cdef uint64_t used = (self.reassembly.bytes_held + self.unread_bytes
                               + RECORD_OVERHEAD * (self.reassembly.fragments_held
-                                                   + self.reassembly.messages_held + self.unread_records))
+                                                   + self.reassembly.messages_held
+                                                   + self.reassembly.messages_behind + self.unread_records))
         cdef uint64_t size = self.parameters.receive_buffer
         return <uint32_t>(size - used) if used < size else 0
 
@@ -66,7 +67,7 @@ cdef class Tcb(Schedulable):
         cdef uint64_t limit = times * self.parameters.receive_buffer
         cdef uint64_t bytes_used = self.reassembly.bytes_held + self.unread_bytes
         cdef uint64_t records = (self.reassembly.fragments_held + self.reassembly.messages_held
-                                 + self.unread_records)
+                                 + self.reassembly.messages_behind + self.unread_records)
         return bytes_used >= limit or bytes_used + RECORD_OVERHEAD * records >= 4 * limit
 
     cdef uint32_t amdcs(self) noexcept:

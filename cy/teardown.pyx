@@ -3,19 +3,22 @@ import errno
 
 from libc.stdint cimport INT64_MAX, int64_t
 
-from .chunks cimport make_abort, make_chunk, make_shutdown
+from .chunks cimport make_abort, make_chunk, make_shutdown, make_tlv
+from .delivery cimport give_up_pieces
 from .emit cimport emit_on
 from .failed cimport fail_all
 from .path cimport Path
 from .proto cimport (
     CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, ESTABLISHED, FLAG_T, SHUTDOWN,
     SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT,
+    USER_INITIATED_ABORT,
 )
 from .tcb cimport Tcb
 from .timers cimport TIMER_AUTOCLOSE, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
 from .user cimport CONNECTED, ENDED, READABLE, WRITABLE
 from .wire cimport CURSOR_ITEM, ChunkView, Cursor, TlvView, next_tlv
 
+cdef int ECONNABORTED = errno.ECONNABORTED
 cdef int ECONNREFUSED = errno.ECONNREFUSED
 cdef int ECONNRESET = errno.ECONNRESET
 cdef int ETIMEDOUT = errno.ETIMEDOUT
@@ -49,6 +52,7 @@ cdef int delete_tcb(Tcb t, int error, int change) except -1:
     t.causes = []
     t.cookie_echo = None
     t.init_chunk = None
+    give_up_pieces(t)
     t.reassembly.reset()
     tell_change(t, change, t.cause_code, t.cause_data)
     fail_all(t, t.cause_code)                # behind COMM_LOST, as on Linux
@@ -67,7 +71,13 @@ cdef int abort_association(Tcb t, list causes, int error) except -1:
 
 
 cdef int shutdown_primitive(Tcb t, int64_t now) except -1:
-    """The SHUTDOWN primitive (11.1.3): accept no more from the user, send what is queued, then close."""
+    """The SHUTDOWN primitive (11.1.3): accept no more from the user, send what is queued, then close.
+
+    A message without its end (RFC 6458 section 8.1.26) cannot be finished any more: that is an ABORT.
+    """
+    if t.send_queue.open and t.state in (ESTABLISHED, COOKIE_WAIT, COOKIE_ECHOED):
+        return abort_association(t, [make_tlv(USER_INITIATED_ABORT, b"a message without its end")],
+                                 ECONNABORTED)
     if t.state == ESTABLISHED:
         t.state = SHUTDOWN_PENDING
         continue_shutdown(t, now)
@@ -241,7 +251,7 @@ cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         result = next_tlv(&cursor, &cause)
         if result != CURSOR_ITEM:
             break
-        if t.user is not None and t.user.receive_queue.count < MOST_UNREAD:
+        if t.user is not None and t.user.receive_queue.waiting() < MOST_UNREAD:
             t.notify(SN_REMOTE_ERROR, (cause.type, t.assoc_id, (<const char *>cause.start)[:cause.length]))
     if result < 0:
         t.drop(DROP_MALFORMED_CHUNK)

@@ -8,7 +8,8 @@ from .chunks cimport (
     DataView, ForwardTsnView, SackView, cause_invalid_stream, cause_no_user_data, get_data, get_forward_tsn,
     get_sack, make_tlv,
 )
-from .ordering cimport REASSEMBLY_DELIVERED, REASSEMBLY_VIOLATION
+from .delivery cimport give_up_pieces, go_on, hand_over, take_turns
+from .ordering cimport REASSEMBLY_DELIVERED, REASSEMBLY_GIVES_UP, REASSEMBLY_VIOLATION
 from .outstanding cimport SACK_LIES, SACK_OLD, Flight
 from .path cimport PATH_UNCONFIRMED, Path
 from .pathmgmt cimport RECEIVED_SACK, clear_errors, count_error, other_path
@@ -23,7 +24,6 @@ from .tcb cimport MOST_CAUSES, Tcb
 from .teardown cimport abort_association, all_sent, answer_data_in_shutdown_sent, room_for_writer
 from .timers cimport TIMER_SACK
 from .tsnmap cimport TSN_DUPLICATE, TSN_NEW
-from .user cimport READABLE
 from .wire cimport ChunkView
 
 cdef int ECONNABORTED = errno.ECONNABORTED
@@ -33,8 +33,6 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     """One DATA chunk (6.2): into the TSN map, then to reassembly and, whole and in order, to the user."""
     cdef DataView data
     cdef ReceiveQueue queue
-    cdef uint64_t bytes_before
-    cdef uint32_t count_before
     cdef int result
     if not get_data(chunk, &data):           # 9260-6.2-12
         return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"DATA chunk too short")], ECONNABORTED)
@@ -65,28 +63,23 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         if len(t.causes) < MOST_CAUSES:
             t.causes.append(cause_invalid_stream(data.stream_id))
         return 0
+    if t.state == SHUTDOWN_SENT:             # a SHUTDOWN acknowledges it; the peer takes it off the window
+        t.advertised_rwnd -= min(t.advertised_rwnd, data.length)
     queue = t.user.receive_queue
     queue.path = t.packet_path.index
-    bytes_before = queue.bytes_queued
-    count_before = queue.count
     result = t.reassembly.add(&data, queue, t, t.tsn_map.cumulative_tsn)
+    if result == REASSEMBLY_GIVES_UP:
+        give_up_pieces(t)
+        result = t.reassembly.add(&data, queue, t, t.tsn_map.cumulative_tsn)
     if result == REASSEMBLY_DELIVERED:
-        hand_over(t, bytes_before, count_before)
+        hand_over(t)
+        if queue.turns:
+            take_turns(queue)
     elif result == REASSEMBLY_VIOLATION:
         return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"fragments contradict each other")],
                                  ECONNABORTED)
-    return 0
-
-
-cdef inline int hand_over(Tcb t, uint64_t bytes_before, uint32_t count_before) except -1:
-    """Messages have gone to the user's queue, which held so much before."""
-    cdef ReceiveQueue queue = t.user.receive_queue
-    if t.detached:                           # nobody will read it; the peer must not be held up
-        queue.clear()
-    else:
-        t.unread_bytes += queue.bytes_queued - bytes_before
-        t.unread_records += queue.count - count_before
-        t.user.signal(READABLE)
+    if t.reassembly.tail != NULL and t.unread_records == 0:
+        go_on(t)
     return 0
 
 
@@ -94,8 +87,6 @@ cdef int on_forward_tsn(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     """FORWARD TSN (RFC 3758 section 3.6): what is missing up to there does not come any more."""
     cdef ForwardTsnView skip
     cdef ReceiveQueue queue = t.user.receive_queue
-    cdef uint64_t bytes_before = queue.bytes_queued
-    cdef uint32_t count_before = queue.count
     if not get_forward_tsn(chunk, &skip):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
@@ -107,9 +98,10 @@ cdef int on_forward_tsn(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     if t.tsn_map.has_gaps():
         t.sack_due = True
     t.tsn_map.advance_to(skip.new_cumulative_tsn)
+    give_up_pieces(t)                        # the next TSN of its message is among those that are skipped
     if t.reassembly.skip(&skip, queue, t, t.tsn_map.cumulative_tsn) == REASSEMBLY_DELIVERED:
-        hand_over(t, bytes_before, count_before)
-    return 0
+        hand_over(t)
+    return go_on(t)
 
 
 cdef int after_packet(Tcb t, int64_t now) except -1:
@@ -126,8 +118,10 @@ cdef int after_packet(Tcb t, int64_t now) except -1:
         if t.packets_to_acknowledge >= t.packet_path.sack_frequency:
             t.sack_due = True
         if t.state == SHUTDOWN_SENT:         # 9260-9.2-03: SHUTDOWN answers; SACK: gaps or duplicates
-            t.sack_due = t.tsn_map.has_gaps() or t.tsn_map.duplicate_count != 0
+            t.sack_due = (t.tsn_map.has_gaps() or t.tsn_map.duplicate_count != 0
+                          or t.a_rwnd() == 0)            # or a shut window, of which a SHUTDOWN says nothing
             t.packets_to_acknowledge = 0
+            window_opened(t, now)
             answer_data_in_shutdown_sent(t, now)
         elif not t.sack_due and t.timers.deadline[TIMER_SACK] == INT64_MAX:
             t.timers.deadline[TIMER_SACK] = now + t.packet_path.sack_delay

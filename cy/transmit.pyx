@@ -347,9 +347,9 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
         t.probing = False
         flags = message.flags & ~<uint8_t>DATA_I
         if message.taken == 0:
-            flags |= DATA_B
+            flags |= message.ends & DATA_B
         if size == remaining:
-            flags |= DATA_E | message.flags & DATA_I     # RFC 7053: I belongs in the last chunk of a message
+            flags |= message.ends & DATA_E | message.flags & DATA_I      # RFC 7053: I is in the last one
             if t.state == SHUTDOWN_PENDING and queue.count == 1:
                 flags |= DATA_I              # the end waits for this acknowledgement
         tsn = outstanding.next_tsn

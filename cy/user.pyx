@@ -43,11 +43,9 @@ cdef class SctpUser:
 
     cdef int queue_notification(self, int kind, object association, tuple fields,
                                 uint32_t weight=0) except -1:
-        cdef Received *record = self.receive_queue.push(0)
+        cdef Received *record = self.receive_queue.push_notification(weight)
         record.kind = <unsigned short>kind
         record.end = 1
-        record.weight = weight
-        self.receive_queue.notified_bytes += weight
         Py_INCREF(fields)
         record.data = <PyObject *>fields
         if association is not None:
@@ -59,14 +57,14 @@ cdef class SctpUser:
     # Python face, for tests and tools
     def read(self, int64_t now):
         """The oldest record whole, or None: (kind, bytes or fields, stream_id, ssn, ppid, unordered, tsn,
-        association)."""
+        association, whether a message ends with it)."""
         cdef Received *record = self.receive_queue.first()
         cdef object association
         if record == NULL:
             return None
         association = <object>record.association if record.association != NULL else None
         result = (record.kind, <object>record.data, record.stream_id, record.ssn, record.ppid,
-                  bool(record.unordered), record.tsn, association)
+                  bool(record.unordered), record.tsn, association, bool(record.end))
         length = record.length
         kind = record.kind
         self.receive_queue.drop_first()

@@ -44,12 +44,16 @@ class SendInfo:
     explicit: bool = False  # SNDRCV or SNDINFO said the above, so that no default applies
     lifetime_given: bool = False  # by SNDRCV or PRINFO
     policy_given: bool = False  # by PRINFO
+    end: bool = True  # of the message; explicit EOR
     init: Any = None  # sctp_initmsg, for an association that the message creates
     more_hosts: list[str] = field(default_factory=list)  # of the peer that it begins one with
     bad_hosts: bool = False  # one of those has a wrong length
 
-    def check(self, length: int, has_address: bool) -> None:
-        """EINVAL for flags that are none or contradict the message."""
+    def check(self, length: int, has_address: bool, explicit_eor: bool = False) -> None:
+        """EINVAL for flags that are none or contradict the message; SCTP_EOR is one with explicit EOR."""
+        if explicit_eor:
+            self.end = bool(self.flags & c.SCTP_EOR)
+            self.flags &= ~c.SCTP_EOR
         if self.flags & ~SEND_FLAGS:
             raise error(errno.EINVAL, f"flags {self.flags:#x}")
         if length and self.flags & c.SCTP_EOF:

@@ -46,7 +46,7 @@ OPT_INFO = frozenset((  # what sctp_opt_info() takes
 ))
 INHERITED = (  # by a socket that accept() or sctp_peeloff() makes, beside its association's parameters
     "linger", "receive_time", "send_time", "reuse_address", "reuse_port", "v6only", "recv_rcvinfo",
-    "recv_nxtinfo", "_mapped_v4", "disable_fragments",
+    "recv_nxtinfo", "_mapped_v4", "disable_fragments", "explicit_eor",
 )
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -117,6 +117,7 @@ class SctpSocket(Handle, Timeouts):
             setattr(self, name, getattr(parent, name))
         self.buffer_sizes = dict(parent.buffer_sizes)
         self.switches = dict(parent.switches)
+        self.user.receive_queue.interleave = parent.user.receive_queue.interleave
         claim = parent._claim
         assert claim is not None
         self._claim = self._stack.enter(Claim(list(claim.hosts), claim.port, claim.ipv6, claim.reuse))
@@ -487,7 +488,7 @@ class SctpSocket(Handle, Timeouts):
         self._check_open()
         if self._listener is not None and not self.one_to_many:
             raise error(errno.EPIPE, "a listening socket has no association")
-        if len(data) > self.parameters.send_buffer:
+        if len(data) > self.parameters.send_buffer and not self.explicit_eor:
             raise error(errno.EMSGSIZE, f"{len(data)} bytes are more than SO_SNDBUF")
 
     def sctp_send(self, msg: Any, sinfo: Any = None, flags: int = 0) -> int:
@@ -534,7 +535,10 @@ class SctpSocket(Handle, Timeouts):
 
     def _send_on(self, association: Any, data: bytes, info: ancillary.SendInfo, msg_flags: int,
                  host: str | None = None) -> int:
-        """Give the message to the association as soon as there is room; to this address of the peer's."""
+        """Give the message to the association as soon as there is room; to this address of the peer's.
+
+        With explicit EOR it is a part of one, which goes as far as there is room if the call may not wait.
+        """
         info.complete(association.parameters)
         if info.stream >= association.outbound_streams:
             raise error(errno.EINVAL, f"stream {info.stream} of {association.outbound_streams}")
@@ -544,10 +548,26 @@ class SctpSocket(Handle, Timeouts):
                         f"{len(data)} bytes do not fit one packet, and fragmentation is disabled")
 
         path = ANY_PATH if host is None else self._path_to(association, host)
+        ends = not self.explicit_eor or info.end or bool(msg_flags & c.MSG_EOR)
+        most = association.parameters.send_buffer if self.explicit_eor else len(data)
+        sent = 0
+        while sent < len(data):
+            part = data[sent:sent + most]
+            try:
+                self._submit(association, part, info, path, ends and sent + len(part) == len(data), msg_flags)
+            except OSError:
+                if not sent:
+                    raise
+                break
+            sent += len(part)
+        return sent
 
+    def _submit(self, association: Any, data: bytes, info: ancillary.SendInfo, path: int, end: bool,
+                msg_flags: int) -> None:
+        """Wait for room, and queue a message or, with explicit EOR, a part of one."""
         def submit() -> int:
             result: int = association.submit(data, info.stream, info.ppid, info.flags, info.timetolive,
-                                             info.context, self.engine.now(), path)
+                                             info.context, self.engine.now(), path, end)
             return result
 
         result = submit()
@@ -564,7 +584,6 @@ class SctpSocket(Handle, Timeouts):
             raise end_of(association, self.take_error() or result)
         self.engine.pump()
         self.state_changed()
-        return len(data)
 
     # ------------------------------------------------------------------ receiving
 

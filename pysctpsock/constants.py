@@ -20,6 +20,7 @@ SCTP_SACK_IMMEDIATELY = 0x0008
 SCTP_SENDALL = 0x0040
 SCTP_PR_SCTP_ALL = 0x0080
 SCTP_EOF = 0x0200
+SCTP_EOR = 0x2000  # RFC 6458 section 8.1.26: FreeBSD's number, which Linux has no other use for
 
 # --- partial reliability policies (5.3.7, RFC 7496)
 SCTP_PR_SCTP_NONE = 0x00
@@ -248,6 +249,7 @@ SCTP_ECN_SUPPORTED = 130  # RFC 9260
 SCTP_EXPOSE_POTENTIALLY_FAILED_STATE = SCTP_EXPOSE_PF_STATE = 131  # RFC 7829
 SCTP_REMOTE_UDP_ENCAPS_PORT = 132  # RFC 6951
 SCTP_PLPMTUD_PROBE_INTERVAL = 133  # RFC 8899
+SCTP_EXPLICIT_EOR = 0x1001B  # not on Linux: FreeBSD's 0x1B is LOCAL_AUTH_CHUNKS here, so far from all others
 
 # --- socket level, where other systems' numbers or a missing name would surprise
 SO_PROTOCOL = getattr(_socket, "SO_PROTOCOL", 38)

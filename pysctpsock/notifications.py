@@ -93,6 +93,7 @@ def encode(kind: int, fields: tuple[Any, ...], family: int = _socket.AF_INET, ma
         SCTP_SEND_FAILED, .._EVENT  flags, cause code, (stream, flags, ppid, context, timetolive), id, data
         SCTP_ADAPTATION_INDICATION  indication, assoc id
         SCTP_AUTHENTICATION_EVENT   key number, other key number, indication, assoc id
+        SCTP_PARTIAL_DELIVERY_EVENT indication, assoc id, stream, stream sequence number
         SCTP_SHUTDOWN_EVENT, SCTP_SENDER_DRY_EVENT          assoc id
     """
     flags, values, tail = 0, fields, b""

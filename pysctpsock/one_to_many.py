@@ -141,7 +141,7 @@ class OneToManySocket(SctpSocket):
         """Send one message by all rules, in the order in which Linux applies them."""
         data = as_bytes(data)
         self._check_sendable(data)
-        info.check(len(data), to is not None)
+        info.check(len(data), to is not None, self.explicit_eor)
         if info.flags & c.SCTP_SENDALL:
             return self._send_to_all(data, info, msg_flags)
         if to is None:

@@ -194,7 +194,7 @@ class OneToOneSocket(SctpSocket):
         self._check_sendable(data)
         if info.flags & (c.SCTP_EOF | c.SCTP_ABORT) and not self._peeled:
             raise error(errno.EINVAL, "SCTP_EOF and SCTP_ABORT are for one-to-many sockets")
-        info.check(len(data), to is not None)
+        info.check(len(data), to is not None, self.explicit_eor)
         if self._peeled:
             to = None  # there is one peer, whatever the address
         begun = to is not None and self._connect_by_sending(to, info)

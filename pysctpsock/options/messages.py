@@ -10,7 +10,7 @@ from typing import Any
 from .. import constants as c
 from .. import structs
 from ..errors import error
-from .row import Option, Target, stored, switch
+from .row import Option, Target, switch
 
 EVENT_MASK_BITS = 14
 
@@ -105,16 +105,40 @@ def above_half_of_buffer(sock: Any, value: int) -> bool:
     return not 0 <= value <= sock.parameters.receive_buffer // 2
 
 
+def interleave_get(target: Target, request: Any) -> int:
+    return int(target.sock.user.receive_queue.interleave != 0)
+
+
+def interleave_set(target: Target, value: int) -> None:
+    """Levels 0, 1 and 2; what is none counts as 1, as on Linux."""
+    target.sock.user.receive_queue.interleave = value if value == 2 else int(value != 0)
+
+
+def delivery_point_get(target: Target, request: Any) -> int:
+    return int(target.sock.parameters.partial_delivery_point)
+
+
+def delivery_point_set(target: Target, value: int) -> None:
+    """The socket's, at once for all its associations."""
+    if above_half_of_buffer(target.sock, value):
+        raise error(errno.EINVAL, f"partial delivery point {value}")
+    for holder in (target.sock, *target.sock.open_associations()):
+        holder.parameters.partial_delivery_point = value
+
+
 OPTIONS = [
     Option("SCTP_CONTEXT", structs.sctp_assoc_value, "A", context_get, context_set, rfc="8.1.25",
            about="The context that comes with received messages."),
-    stored("SCTP_FRAGMENT_INTERLEAVE", exact=True, rfc="8.1.20",
-           about="Whether another association's messages may come between the pieces of one. "
-                 "Kept, without effect: messages come whole."),
-    stored("SCTP_PARTIAL_DELIVERY_POINT", value_of=int, wrong=above_half_of_buffer, exact=True,
+    Option("SCTP_FRAGMENT_INTERLEAVE", None, "", interleave_get, interleave_set, exact=True, rfc="8.1.20",
+           about="What may come between the pieces of a message: 0 nothing, 1 what other associations have, "
+                 "2 other streams too. 2 reads back as 1, as on Linux."),
+    Option("SCTP_PARTIAL_DELIVERY_POINT", None, "", delivery_point_get, delivery_point_set, exact=True,
            rfc="8.1.21", errors=("EINVAL: more than half of the receive buffer",),
-           about="From how many bytes unfinished messages are handed out. "
-                 "Kept, without effect: messages come whole."),
+           about="From how many bytes on a message that is not whole is handed out in pieces. 0: only one "
+                 "that the receive buffer cannot hold."),
+    Option("SCTP_EXPLICIT_EOR", None, "", *switch("explicit_eor"), rfc="8.1.26",
+           about="A message ends with the send that has SCTP_EOR or MSG_EOR, and may take several. Not on "
+                 "Linux, so the number is ours."),
     Option("SCTP_DISABLE_FRAGMENTS", None, "", *switch("disable_fragments"), rfc="8.1.11",
            about="Messages that do not fit one packet are refused with EMSGSIZE."),
     Option("SCTP_DEFAULT_SEND_PARAM", structs.sctp_sndrcvinfo, "A",

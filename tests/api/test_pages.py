@@ -13,6 +13,8 @@ NAMES = sorted(path.stem for path in PAGES.glob("*.md") if path.stem != "options
 
 @pytest.mark.parametrize("name", NAMES)
 def test_example(name):
-    program, output = EXAMPLE.search((PAGES / f"{name}.md").read_text()).groups(default="")
-    done = processes.run(["-W", "error::ResourceWarning", "-c", program], free_udp_port())
-    assert (done.stdout, done.stderr, done.returncode) == (output, "", 0)
+    examples = EXAMPLE.findall((PAGES / f"{name}.md").read_text())
+    assert examples
+    for program, output in examples:
+        done = processes.run(["-W", "error::ResourceWarning", "-c", program], free_udp_port())
+        assert (done.stdout, done.stderr, done.returncode) == (output, "", 0)

@@ -17,7 +17,7 @@ LAYERS = {
     **dict.fromkeys(["timers", "rto", "cc", "outbox", "agenda", "tsnmap", "recvq", "ordering", "reasm",
                      "sendq", "tally", "outstanding", "path", "user", "cookie", "tagtable"], MECHANISMS),
     "tcb": HANDLERS,
-    "emit": HANDLERS + 0.1, "failed": HANDLERS + 0.1, "teardown": HANDLERS + 0.2,
+    "emit": HANDLERS + 0.1, "failed": HANDLERS + 0.1, "delivery": HANDLERS + 0.1, "teardown": HANDLERS + 0.2,
     "abandon": HANDLERS + 0.3, "pathmgmt": HANDLERS + 0.3,
     "transmit": HANDLERS + 0.4, "transfer": HANDLERS + 0.4, "setup": HANDLERS + 0.4,
     "association": FACES, "endpoint": FACES + 0.1,

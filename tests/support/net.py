@@ -44,6 +44,7 @@ CLIENT_ADDRESSES, SERVER_ADDRESSES = ("10.0.1.1", "10.0.2.1"), ("10.0.1.2", "10.
 CLIENT_PORT, SERVER_PORT = 40_000, 13
 UNORDERED = 1  # SCTP_UNORDERED
 ALL_NOTIFICATIONS = 0x3FFE
+PARTIAL_DELIVERY_EVENT = 0x8006
 
 Message = collections.namedtuple("Message", "data stream_id ssn ppid unordered tsn")
 
@@ -73,6 +74,8 @@ class Side:
         self.flags = 0  # all Ready flags seen
         self.reading = True
         self.messages, self.notifications = [], []
+        self.pieces = {}  # of messages read in part: (stream, unordered, first TSN): [bytes]
+        self.order = []  # how it was read: (length, whether a message ends there), or a notification's type
         self.times = []  # when each message was read
         self.pending = collections.deque()  # arguments of submit that wait for room
         self.shutdown_when_sent = False
@@ -90,13 +93,24 @@ class Side:
             item = self.user.read(self.network.now)
             if item is None:
                 break
-            kind, content, stream_id, ssn, ppid, unordered, tsn, _association = item
+            kind, content, stream_id, ssn, ppid, unordered, tsn, _association, end = item
             if kind == 0:
-                self.messages.append(Message(content, stream_id, ssn, ppid, bool(unordered), tsn))
-                self.times.append(self.network.now)
-                count += 1
+                self.order.append((len(content), end))
+                pieces = self.pieces.setdefault((stream_id, unordered, tsn), [])
+                pieces.append(content)
+                if end:
+                    del self.pieces[stream_id, unordered, tsn]
+                    whole = b"".join(pieces)
+                    self.messages.append(Message(whole, stream_id, ssn, ppid, bool(unordered), tsn))
+                    self.times.append(self.network.now)
+                    count += 1
             else:
+                self.order.append(kind)
                 self.notifications.append((kind, content))
+                if kind == PARTIAL_DELIVERY_EVENT:
+                    _indication, _assoc_id, stream_id, _ssn = content
+                    for key in [key for key in self.pieces if key[0] == stream_id]:
+                        del self.pieces[key]
         return count
 
     def send(self, data, stream_id=0, ppid=0, flags=0, timetolive=0, context=0):

@@ -29,6 +29,8 @@ STRANGER = "10.9.9.9"
 FORWARD_TSN = 192
 FORWARD_TSN_SUPPORTED = make_tlv(0xC000, b"")
 UNORDERED, POLICIES = 1, 0x30    # flags of the SEND primitive
+MORE_FOLLOWS = 2                 # our own: a message in parts
+PARTIAL_DELIVERY_EVENT = 0x8006
 VALUES = (0, 1, 300, 3000)       # of a policy: milliseconds, retransmissions or priority
 
 MOST_ON_WIRE = 64
@@ -117,8 +119,8 @@ class Side:
     def __init__(self, index, setup):
         parameters = ProtocolParameters()
         if setup & Setup.SMALL_BUFFERS:
-            # no message may be greater than the window as long as there is no partial delivery (6.9)
-            parameters.receive_buffer, parameters.send_buffer = 5000, 4000
+            # messages may be greater than the window: partial delivery (6.9)
+            parameters.receive_buffer, parameters.send_buffer = 5000, 12_000
         parameters.nodelay = bool(setup & Setup.NODELAY)
         self.index = index
         self.hosts = list(HOSTS[index][:2 if setup & Setup.TWO_PATHS else 1])
@@ -132,6 +134,8 @@ class Side:
         self.peer = None             # the other side, if it is real
         self.expected = {}           # payloads that it has sent and that were not read, by stream
         self.count = 0               # messages sent
+        self.part = None             # of a message that is sent in parts: (stream, flags, data until now)
+        self.pieces = {}             # read of messages without their end, by first TSN
 
     def new_user(self):
         user = SctpUser(self.endpoint.ready_list)
@@ -151,13 +155,25 @@ class Side:
             if self.association is None or self.association.ended:
                 self.association, self.user = association, association.user
 
-    def send(self, size, stream, flags, value, now):
-        """Send a message that is like no other; with a policy of partial reliability it may be given up."""
-        data = struct.pack(">I", self.count) + bytes(size)
-        if self.association.submit(data, stream, 7, flags, value, 0, now) == 0 and self.peer:
+    def send(self, size, stream, flags, value, now, end=True):
+        """Send a message that is like no other; with a policy of partial reliability it may be given up.
+
+        Without `end` the next calls send the rest of it (RFC 6458 section 8.1.26).  The errno.
+        """
+        data, before = struct.pack(">I", self.count) + bytes(size), b""
+        if not self.association.send_queue.open:
+            self.part = None
+        if self.part is not None:
+            stream, flags, before = self.part
+            value = 0
+        refused = self.association.submit(data, stream, 7, flags, value, 0, now, end=end)
+        if refused == 0:
             self.count += 1
-            may_miss = bool(flags & POLICIES)
-            self.peer.expected.setdefault((stream, bool(flags & UNORDERED)), deque()).append((data, may_miss))
+            self.part = None if end else (stream, flags, before + data)
+            if end and self.peer:
+                expected = self.peer.expected.setdefault((stream, bool(flags & UNORDERED)), deque())
+                expected.append((before + data, bool(flags & POLICIES)))
+        return refused
 
     def read(self, most, now, honest):
         """Read; between honest peers each message comes once, and in the order of its stream."""
@@ -165,9 +181,14 @@ class Side:
             record = self.user.read(now)
             if record is None:
                 break
-            kind, data, stream, _ssn, _ppid, unordered = record[:6]
-            if kind == 0 and honest:
-                self.meet(data, self.expected.get((stream, unordered), deque()), unordered)
+            kind, data, stream, _ssn, _ppid, unordered, tsn, _association, end = record
+            if kind == PARTIAL_DELIVERY_EVENT:           # there is one such message at most
+                self.pieces.clear()
+            elif kind == 0:
+                self.pieces[tsn] = self.pieces.get(tsn, b"") + data
+                whole = self.pieces.pop(tsn) if end else None
+                if end and honest:
+                    self.meet(whole, self.expected.get((stream, unordered), deque()), unordered)
 
     def meet(self, data, expected, unordered):
         """Cross off a message, and before it in its stream those that were given up."""
@@ -322,6 +343,20 @@ class Scene:
         elif self.honest:
             self.close_in_order()
 
+    def finish_parts(self):
+        """Send the ends of messages that lack them."""
+        for _ in range(30):
+            for side in self.sides:
+                side.read(10_000, self.now, True)
+                if side.association is not None and side.association.send_queue.open:
+                    side.send(0, 0, 0, 0, self.now)
+            self.collect()
+            self.carry_all()
+            if not any(side.association is not None and side.association.send_queue.open
+                       and not side.association.ended for side in self.sides):
+                break
+            self.pass_time(self.now + 40 * SECOND, deliver=True)
+
     def counts(self):
         """How many associations there are."""
         return [side.endpoint.association_count for side in self.sides]
@@ -330,6 +365,7 @@ class Scene:
         """Both shut down over a network without faults: all is delivered, nothing stays."""
         alive = [side.association is not None and not side.association.ended for side in self.sides]
         self.carry_all()
+        self.finish_parts()
         for side in self.sides:
             for association in side.all:
                 association.shutdown(self.now)
@@ -408,8 +444,16 @@ class Scene:
         if side := self.someone(who):
             policy = flags & POLICIES
             side.send(length * 40 if length > 128 else length, stream % 12, flags & (policy | 9),
-                      VALUES[flags >> 6] if policy else 0, self.now)
+                      VALUES[flags >> 6] if policy else 0, self.now,
+                      end=bool(policy) or not flags & MORE_FOLLOWS)
             self.collect()
+
+    @operation("m")
+    def manner(self, who: U8, level: U8, point: U8):
+        """How unfinished messages are handed out (RFC 6458 sections 8.1.20, 8.1.21)."""
+        if side := self.someone(who):
+            side.user.receive_queue.interleave = level % 3
+            side.association.parameters.partial_delivery_point = 10 * point
 
     @operation("r")
     def read(self, who: U8, count: U8):
@@ -420,6 +464,10 @@ class Scene:
     @operation("q")
     def shutdown(self, who: U8):
         if side := self.someone(who):
+            if self.honest and side.association.send_queue.open:     # without its end that is an ABORT
+                side.send(0, 0, 0, 0, self.now)
+                if side.association.send_queue.open and not side.association.ended:
+                    return
             side.association.shutdown(self.now)
             self.collect()
 

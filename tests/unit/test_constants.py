@@ -87,8 +87,17 @@ def test_all_are_plain_integers():
 
 
 def test_what_linux_lacks_is_absent():
-    """RFC 6458's explicit EOR and its relatives have no Linux number, so no name may stand for one."""
-    for name in ("SCTP_EXPLICIT_EOR", "SCTP_USE_EXT_RCVINFO", "SCTP_NOTIFICATIONS_STOPPED_EVENT",
-                 "SCTP_COMPLETE",
+    """What of RFC 6458 has no Linux number, and is not there, has no name."""
+    for name in ("SCTP_USE_EXT_RCVINFO", "SCTP_NOTIFICATIONS_STOPPED_EVENT", "SCTP_COMPLETE",
                  "HAVE_SCTP_SAT_NETWORK_CAPABILITY"):
         assert not hasattr(c, name)
+
+
+def test_explicit_eor_collides_with_nothing():
+    """RFC 6458 section 8.1.26: its option and its flag are no number of Linux's, today's or next ones."""
+    others = [getattr(c, name) for name in c.__all__ if name.startswith("SCTP_") and name not in (
+        "SCTP_EXPLICIT_EOR", "SCTP_EOR")]
+    assert c.SCTP_EXPLICIT_EOR not in others and c.SCTP_EXPLICIT_EOR > 0xFFFF
+    flags = (c.SCTP_UNORDERED, c.SCTP_ADDR_OVER, c.SCTP_ABORT, c.SCTP_SACK_IMMEDIATELY, c.SCTP_SENDALL,
+             c.SCTP_PR_SCTP_MASK, c.SCTP_EOF, c.SCTP_NOTIFICATION)
+    assert not any(c.SCTP_EOR & flag for flag in flags) and c.SCTP_EOR < 1 << 16

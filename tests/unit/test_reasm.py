@@ -580,3 +580,166 @@ def test_nothing_leaks(end):
         tracemalloc.stop()
     assert sys.getrefcount(owner) == references
     assert grown < 2000
+
+
+# --- a message in pieces (9260-6.9-05, RFC 6458 section 8.1.20) ---
+
+def piece(record):
+    """What a reader sees of a record: (data, stream, ssn, whether a message ends there, first TSN)."""
+    return record[0], record[5], record[6], bool(record[8]), record[10]
+
+
+def give_out(rx):
+    return rx.reassembly.give_out(rx.queue, rx.owner, rx.tsns.cumulative_tsn)
+
+
+@pytest.mark.parametrize("unordered", [0, U])
+def test_pieces(rx, unordered):
+    """9260-6.9-05: the head of an incomplete message is delivered; the last piece says that it is one."""
+    rx.get(1, B | unordered, b"one", stream=3, ppid=9)
+    assert give_out(rx) == DELIVERED
+    assert give_out(rx) == HELD                          # there is no more yet
+    assert rx.held() == (0, 0, 0)
+    rx.get(2, unordered, b"two", stream=3, ppid=9)
+    rx.get(3, unordered, b"three", stream=3, ppid=9)
+    assert rx.held() == (8, 2, 0)
+    assert give_out(rx) == DELIVERED
+    assert rx.get(4, E | unordered, b"four", stream=3, ppid=9) == DELIVERED
+    assert [piece(record) for record in iter(rx.queue.pop, None)] == [
+        (b"one", 3, 0, False, 1), (b"twothree", 3, 0, False, 1), (b"four", 3, 0, True, 1)]
+    assert_nothing_held(rx)
+    rx.get(5, WHOLE, b"next", stream=3, ssn=0 if unordered else 1)
+    assert rx.messages() == [b"next"]                    # the stream goes on
+
+
+def test_only_the_message_whose_turn_it_is_begins(rx):
+    """9260-6.6-01: no piece of a message before the one that its stream waits for."""
+    rx.get(1, B, b"early", ssn=1)
+    assert give_out(rx) == HELD
+    assert rx.messages() == []
+
+
+def test_what_arrives_behind_a_gap_in_the_midst(rx):
+    """Fragments of the message above a gap follow when that closes, its end among them."""
+    rx.get(1, B, b"a")
+    give_out(rx)
+    rx.get(3, 0, b"c")
+    rx.get(4, E, b"d")
+    assert give_out(rx) == HELD
+    assert rx.get(2, 0, b"b") == DELIVERED
+    assert [piece(record)[::3] for record in iter(rx.queue.pop, None)] == [(b"a", False), (b"bcd", True)]
+    assert_nothing_held(rx)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_what_may_come_between(rx, level):
+    """8.1.20: below level 2 nothing of the same association, at level 2 nothing of the same stream."""
+    rx.queue.interleave = level
+    rx.get(1, B, b"begin", stream=1)
+    give_out(rx)
+    rx.get(3, WHOLE, b"other", stream=2)
+    rx.get(4, WHOLE | U, b"same", stream=1)
+    rx.get(5, WHOLE, b"behind", stream=1, ssn=1)
+    rx.get(2, E, b"end", stream=1)
+    expected = [b"begin", b"end", b"other", b"same", b"behind"]
+    if level == 2:
+        expected = [b"begin", b"other", b"end", b"same", b"behind"]
+    assert rx.messages() == expected
+    assert_nothing_held(rx)
+
+
+def test_a_message_that_is_given_up(rx):
+    """Its unread pieces go, what waited behind it follows, and its stream can go on."""
+    rx.get(1, B, b"read")
+    give_out(rx)
+    assert rx.queue.pop()[0] == b"read"
+    rx.get(2, 0, b"unread")
+    give_out(rx)
+    rx.get(3, 0, b"not handed out")
+    rx.get(5, WHOLE, b"behind", stream=1)
+    rx.reassembly.give_up(rx.queue, rx.owner)
+    assert rx.messages() == [b"behind"]
+    assert_nothing_held(rx)
+
+
+def test_forget_in_the_midst(rx):
+    """The association ends while a message is handed out: nothing stays."""
+    rx.get(1, B, b"a")
+    give_out(rx)
+    rx.get(3, WHOLE, b"behind", stream=1)
+    assert rx.reassembly.snapshot()["begun"] == (0, 0, 1)
+    rx.reassembly.forget()
+    assert rx.held() == (0, 0, 0) and rx.reassembly.messages_behind == 0
+    assert rx.reassembly.snapshot()["begun"] is None
+
+
+class Sender:
+    """Messages of one association, cut into chunks with TSNs in order."""
+
+    def __init__(self, draw, number):
+        self.receiver = Receiver()
+        self.chunks, self.sent = [], {}
+        ssns = {}
+        for index in range(draw(st.integers(1, 6))):
+            stream, unordered = draw(st.integers(0, 2)), draw(st.sampled_from([0, U]))
+            count = draw(st.integers(1, 4))
+            ssn = ssns.get(stream, 0)
+            if not unordered:
+                ssns[stream] = ssn + 1
+            first = len(self.chunks) + 1
+            parts = [f"{number}.{index}.{i} ".encode() for i in range(count)]
+            for i, part in enumerate(parts):
+                flags = unordered | (B if i == 0 else 0) | (E if i == count - 1 else 0)
+                self.chunks.append(Chunk(first + i, stream, ssn, 0, flags, part))
+            self.sent[first] = (stream, unordered, b"".join(parts))
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_any_pieces_are_what_was_sent(data):
+    """9260-6.9-05, 8.1.20: two associations, one queue; however chunks arrive, whatever is handed out early,
+    whenever it is read: each message comes as it was sent, in the order of its stream, and nothing between
+    its pieces that may not.
+    """
+    level = data.draw(st.integers(0, 2))
+    senders = [Sender(data.draw, number) for number in range(2)]
+    queue = senders[0].receiver.queue
+    queue.interleave = level
+    arrivals = []
+    for sender in senders:
+        sender.receiver.queue = queue
+        order = data.draw(st.permutations(range(len(sender.chunks))))
+        arrivals += [(sender, sender.chunks[i]) for i in order]
+    log = []
+
+    def read():
+        record = queue.pop()
+        if record is not None:
+            log.append((record[1], record[10], record[0], record[8]))
+
+    for sender, chunk in data.draw(st.permutations(arrivals)):
+        rx = sender.receiver
+        assert rx.receive(chunk) in (HELD, DELIVERED)
+        if data.draw(st.booleans()) and queue.reserved() in (None, rx.owner):
+            give_out(rx)
+        if data.draw(st.booleans()):
+            read()
+    while len(queue):
+        read()
+    for sender in senders:
+        assert_nothing_held(sender.receiver)
+        mine = [(tsn, part, end) for owner, tsn, part, end in log if owner is sender.receiver.owner]
+        for first, (_stream, _unordered, whole) in sender.sent.items():
+            parts = [(part, end) for tsn, part, end in mine if tsn == first]
+            assert b"".join(part for part, _ in parts) == whole
+            assert [end for _, end in parts] == [0] * (len(parts) - 1) + [1]
+        for stream in range(3):
+            order = [tsn for tsn, _, end in mine if end and sender.sent[tsn][:2] == (stream, 0)]
+            assert order == sorted(order)
+        for first, (stream, _unordered, _whole) in sender.sent.items():
+            places = [i for i, (owner, tsn, *_) in enumerate(log)
+                      if (owner, tsn) == (sender.receiver.owner, first)]
+            for owner, tsn, *_ in log[places[0]:places[-1]]:
+                if (owner, tsn) != (sender.receiver.owner, first):
+                    assert level > 0 and (owner is not sender.receiver.owner
+                                          or (level == 2 and sender.sent[tsn][0] != stream))

@@ -5,6 +5,7 @@ from collections import deque
 
 import pytest
 
+from pysctpsock._cy.reasm import Reassembly
 from pysctpsock._cy.recvq import ReceiveQueue
 
 NOTIFICATION = 0x8001
@@ -178,3 +179,70 @@ def test_an_object_whose_end_uses_the_queue():
     queue.pop()
     assert seen[8:] == [1]
     assert [queue.pop()[0], queue.pop()[0]] == [b"y", b"from __del__"]
+
+
+# --- what may not come between the pieces of a message (RFC 6458 section 8.1.20) ---
+
+def begin(queue, tsn=1, data=b"begin"):
+    """An association with a message that has begun to be handed out: its Reassembly, itself."""
+    reassembly, owner = Reassembly(), Owner()
+    reassembly.add_chunk(tsn, 0, 0, 0, 2, data, queue, owner, tsn)
+    reassembly.give_out(queue, owner, tsn)
+    return reassembly, owner
+
+
+def taken(queue):
+    return [record[0] for record in iter(queue.pop, None)]
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_messages_and_notifications_of_others(level):
+    """At level 0 all wait for the end; from level 1 on none does."""
+    queue, other = ReceiveQueue(), Owner()
+    queue.interleave = level
+    reassembly, owner = begin(queue)
+    queue.push_record(b"other's", other)
+    queue.push_record(b"notification", owner, NOTIFICATION)
+    assert queue.reserved() is (owner if level == 0 else None)
+    assert len(queue) == (1 if level == 0 else 3)
+    assert queue.bytes_queued == (5 if level == 0 else 12)
+    reassembly.add_chunk(2, 0, 0, 0, 1, b"end", queue, owner, 2)
+    assert queue.reserved() is None
+    assert taken(queue) == ([b"begin", b"end", b"other's", b"notification"] if level == 0
+                            else [b"begin", b"other's", b"notification", b"end"])
+
+
+def test_hand_over_in_the_midst():
+    """sctp_peeloff while its message comes in pieces: the rest of it comes there; others need not wait."""
+    queue, other, peeled = ReceiveQueue(), Owner(), ReceiveQueue()
+    reassembly, owner = begin(queue)
+    queue.push_record(b"other's", other)
+    queue.push_record(b"told", owner, NOTIFICATION)
+    queue.push_record(b"told, too", None, NOTIFICATION)
+    queue.hand_over(owner, peeled)
+    assert taken(queue) == [b"other's", b"told, too"]
+    assert peeled.reserved() is owner
+    reassembly.add_chunk(2, 0, 0, 0, 1, b"end", peeled, owner, 2)
+    assert taken(peeled) == [b"begin", b"end", b"told"]
+
+
+def test_hand_over_of_one_that_waits():
+    queue, other, peeled = ReceiveQueue(), Owner(), ReceiveQueue()
+    reassembly, owner = begin(queue)
+    queue.push_record(b"other's", other)
+    queue.hand_over(other, peeled)
+    assert taken(peeled) == [b"other's"]
+    reassembly.add_chunk(2, 0, 0, 0, 1, b"end", queue, owner, 2)
+    assert taken(queue) == [b"begin", b"end"]
+
+
+def test_the_lobby_is_cleared_too():
+    queue, other = ReceiveQueue(), Owner()
+    before = references(other)
+    _reassembly, _owner = begin(queue)
+    queue.push_record(b"other's", other)
+    queue.discard()
+    assert references(other) == before
+    assert queue.reserved() is None
+    queue.push_record(b"again", other)
+    assert taken(queue) == [b"again"]

@@ -58,7 +58,7 @@ def test_notifications_hold_their_association_until_read():
     user.push_notification(ASSOC_CHANGE, association, ())
     assert sys.getrefcount(association) == start + 1
     record = user.read(0)
-    assert record[-1] is association
+    assert record[7] is association
     del record
     assert sys.getrefcount(association) == start
 
