@@ -57,6 +57,13 @@ cdef class ScpConnection:
 
     # arriving
     cdef int take_in(self, const uint8_t *position, size_t left, int64_t now) except -1
+    # Bytes of the arriving segment that its reader waits for, and of segments to foresee behind it (0: none).
+    cdef uint32_t bulk(self) noexcept
+    cdef uint32_t foreseen(self) noexcept
+    # Of bulk: where it is to be put; whether a header behind it is as foreseen; that so many bytes came.
+    cdef uint8_t *place(self, uint32_t room) except NULL
+    cdef bint goes_on(self, const uint8_t *header) noexcept
+    cdef int placed(self, uint32_t length, int64_t now) except -1
     cdef int begin_segment(self, int64_t now) except -1
     cdef int take_data(self, const uint8_t *data, uint32_t length, size_t more, int64_t now) except -1
     cdef int trim_growing(self) except -1

@@ -5,7 +5,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_CheckExact, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from .scp_wire cimport FIRST_SESSION_ID, SCP_FIN, SCP_FLAGS, SCP_PUSH, SCP_RST, SCP_SYN, session_id_of
 from .scp_wire import ScpReason as Reasons
@@ -95,6 +95,43 @@ cdef class ScpConnection:
                 self.end_segment(now)
                 self.current = None
         return self.trim_growing()
+
+    cdef uint32_t bulk(self) noexcept:
+        return (self.segment_left if self.in_segment and self.current is not None and self.current.open
+                and not self.current.discards else 0)
+
+    cdef uint32_t foreseen(self) noexcept:
+        """As long as the one that is arriving, unless a message or all ends there."""
+        if self.segment_flags & (SCP_PUSH | SCP_FIN):
+            return 0
+        return get32(self.header + 4) - (SCP_HEADER if self.options.length_includes_header else 0)
+
+    cdef uint8_t *place(self, uint32_t room) except NULL:
+        return self.unread.reserve(self.current, room)
+
+    cdef bint goes_on(self, const uint8_t *header) noexcept:
+        """The arriving segment is whole; this header may begin one that is foreseen."""
+        if (self.segment_flags & (SCP_PUSH | SCP_FIN) or header[0] & ~<uint8_t>SCP_PUSH
+                or memcmp(header + 1, self.header + 1, SCP_HEADER - 1) != 0):
+            return False
+        self.segment_left = self.foreseen()
+        self.segment_flags = header[0]
+        self.segments_in += 1
+        self.bytes_in += SCP_HEADER
+        return True
+
+    cdef int placed(self, uint32_t length, int64_t now) except -1:
+        cdef ScpSession session = self.current
+        self.bytes_in += length
+        session.bytes_in += length
+        self.unread.fill(session, length, self.segment_left == 0 and self.segment_flags & SCP_PUSH, now)
+        if length:
+            self.wake(session)
+        if self.segment_left == 0:
+            self.in_segment = False
+            self.end_segment(now)
+            self.current = None
+        return 0
 
     cdef int begin_segment(self, int64_t now) except -1:
         """A header is whole: who gets what follows?  RST first and alone, then SYN, data, PUSH, FIN."""

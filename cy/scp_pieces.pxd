@@ -30,6 +30,9 @@ cdef class PieceQueue:
     # Copy bytes in; `more` that may follow before trim() can join them in one object.
     cdef int append(self, const uint8_t *source, uint32_t length, size_t more, bint ends_message) except -1
     cdef int trim(self) except -1                            # give back the room behind the last piece
+    # Room for bytes at the end; then fill() says how many were put there, and gives back the rest.
+    cdef uint8_t *reserve(self, uint32_t room) except NULL
+    cdef int fill(self, uint32_t length, bint ends_message) except -1
     cdef Piece *first(self) noexcept nogil                   # or NULL
     cdef Piece *last(self) noexcept nogil                    # or NULL
     cdef void consume(self, uint32_t taken) noexcept         # of the first; with all of it the piece goes

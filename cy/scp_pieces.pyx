@@ -80,6 +80,26 @@ cdef class PieceQueue:
         piece.start = <const uint8_t *>PyBytes_AS_STRING(<object>piece.data)
         return 0
 
+    cdef uint8_t *reserve(self, uint32_t room) except NULL:
+        self.push(PyBytes_FromStringAndSize(NULL, room), 0, 0, False)
+        self.last().spare = room
+        self.last().whole = True
+        return <uint8_t *>self.last().start
+
+    cdef int fill(self, uint32_t length, bint ends_message) except -1:
+        cdef Piece *piece = self.last()
+        if length == 0:
+            self.count -= 1
+            self.charged -= PIECE_OVERHEAD
+            Py_DECREF(<object>piece.data)
+            return 0
+        piece.left = length
+        piece.spare -= length
+        piece.ends_message = ends_message
+        self.size += length
+        self.charged += length
+        return self.trim()
+
     cdef Piece *first(self) noexcept nogil:
         return &self.ring[self.head] if self.count else NULL
 
@@ -182,6 +202,12 @@ cdef class PieceQueue:
 
     def close_gap(self) -> None:
         self.trim()
+
+    def put_in_place(self, bytes data not None, uint32_t room, bint ends_message=False) -> None:
+        if not len(data) <= <Py_ssize_t>room:
+            raise ValueError("the room is too small")
+        memcpy(self.reserve(room), PyBytes_AS_STRING(data), len(data))
+        self.fill(len(data), ends_message)
 
     def get(self, uint64_t limit, bint across_messages=True) -> tuple | None:
         """(bytes, whether they end a message), or None from an empty queue."""

@@ -21,6 +21,9 @@ cdef class ScpUnread:
 
     cdef int append(self, ScpSession session, const uint8_t *data, uint32_t length, size_t more,
                     bint ends_message, int64_t now) except -1        # see PieceQueue.append()
+    # Bytes that are put where reserve() says: see PieceQueue.
+    cdef uint8_t *reserve(self, ScpSession session, uint32_t room) except NULL
+    cdef int fill(self, ScpSession session, uint32_t length, bint ends_message, int64_t now) except -1
     cdef int end_message(self, ScpSession session, int64_t now) except -1    # behind what has come, SCP-31
     cdef bytes take(self, ScpSession session, uint64_t limit, bint across_messages, bint *ended)
     cdef int discard(self, ScpSession session) except -1
@@ -30,5 +33,6 @@ cdef class ScpUnread:
     cdef ScpSession take_stalled(self, int64_t now)  # who has to go now, or None
 
     # within the module
+    cdef int has_come(self, ScpSession session, uint64_t before, int64_t now) except -1
     cdef int settle(self, ScpSession session, uint64_t before) except -1
     cdef void watch(self, int64_t now) noexcept

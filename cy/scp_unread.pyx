@@ -1,7 +1,7 @@
 """Flow control of one end of an SCP connection (see scp_unread.pxd)."""
 from libc.stdint cimport INT64_MAX
 
-from .scp_pieces cimport Piece
+from .scp_pieces cimport PIECE_OVERHEAD, Piece
 
 
 cdef class ScpUnread:
@@ -16,6 +16,18 @@ cdef class ScpUnread:
                     bint ends_message, int64_t now) except -1:
         cdef uint64_t before = session.incoming.charged
         session.incoming.append(data, length, more, ends_message)
+        return self.has_come(session, before, now)
+
+    cdef uint8_t *reserve(self, ScpSession session, uint32_t room) except NULL:
+        return session.incoming.reserve(room)
+
+    cdef int fill(self, ScpSession session, uint32_t length, bint ends_message, int64_t now) except -1:
+        cdef uint64_t before = session.incoming.charged - PIECE_OVERHEAD         # which reserve() has added
+        session.incoming.fill(length, ends_message)
+        return self.has_come(session, before, now) if length else 0
+
+    cdef int has_come(self, ScpSession session, uint64_t before, int64_t now) except -1:
+        """Something has, for a session that held `before`."""
         self.stop_waiting(session)
         self.settle(session, before)
         self.watch(now)
@@ -28,10 +40,7 @@ cdef class ScpUnread:
             last.ends_message = True
             return session.incoming.trim()
         session.incoming.push(b"", 0, 0, True)
-        self.stop_waiting(session)
-        self.settle(session, before)
-        self.watch(now)
-        return 0
+        return self.has_come(session, before, now)
 
     cdef bytes take(self, ScpSession session, uint64_t limit, bint across_messages, bint *ended):
         """See PieceQueue.take()."""

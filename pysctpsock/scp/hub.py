@@ -20,13 +20,13 @@ from gevent import get_hub, socket
 from gevent.hub import Waiter
 
 from .._cy.scp_connection import ScpConnection
-from .._cy.scp_io import send_pending
+from .._cy.scp_io import receive_pending, send_pending
 from ..errors import error
 from ..native import get_ident
 
 READ, WRITE = 1, 2  # gevent's loop.io events
 BUFFER = 1 << 17
-ROUNDS = 4  # buffers read in one go; then others have their turn
+ROUNDS = 4  # buffers of TLS's read in one go; then others have their turn
 
 _buffers: weakref.WeakKeyDictionary[Any, bytearray] = weakref.WeakKeyDictionary()  # one a hub
 _transports: weakref.WeakSet[Transport] = weakref.WeakSet()
@@ -127,13 +127,23 @@ class Transport:
         self.flush()
 
     def _read(self) -> None:
+        if self._tls:
+            self._read_tls()
+            return
+        try:
+            if receive_pending(self.core, self._fd, self._buffer, now()):
+                self.turn_soon()
+        except OSError as failure:
+            self._fail(failure)
+
+    def _read_tls(self) -> None:
         core, buffer = self.core, self._buffer
         for _ in range(ROUNDS):
             if core.stopped or core.reason or core.input_ended:
                 return
             try:
                 count = self.sock.recv_into(buffer)
-            except (BlockingIOError, ssl.SSLWantReadError):
+            except ssl.SSLWantReadError:
                 return
             except ssl.SSLWantWriteError:
                 self._crossed |= READ
@@ -146,8 +156,6 @@ class Transport:
                 core.eof()
                 return
             core.receive(buffer, count, now())
-            if count < BUFFER and not self._tls:
-                return
         self.turn_soon()
 
     def _send(self) -> None:

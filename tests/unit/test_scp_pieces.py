@@ -68,6 +68,18 @@ def test_what_arrives_together_is_joined():
     assert (queue.get(5000), queue.get(99)) == ((bytes(5000), True), (bytes(10), False))
 
 
+def test_what_is_put_in_place():
+    """The reader gets the object that the bytes were put in, cut to them; without any there is no piece."""
+    queue = PieceQueue()
+    queue.put_in_place(b"x" * 5000, 10_000)
+    queue.put_in_place(b"", 10_000)
+    queue.put_in_place(b"y" * 10_000, 10_000, ends_message=True)
+    assert (queue.count, queue.size, queue.charged) == (2, 15_000, 15_000 + 2 * OVERHEAD)
+    assert queue.get(1 << 20, across_messages=False) == (b"x" * 5000, False)
+    assert queue.get(1 << 20, across_messages=False) == (b"y" * 10_000, True)
+    assert (queue.count, queue.size, queue.charged) == (0, 0, 0)
+
+
 def test_a_part_of_an_object():
     queue, data = PieceQueue(), b"0123456789"
     queue.put(data, 4)
