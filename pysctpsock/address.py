@@ -35,13 +35,16 @@ def to_core(family: int, address: Any) -> tuple[str, int]:
     if not 2 <= len(address) <= most:
         wanted = "a pair (host, port)" if most == 2 else "a tuple (host, port[, flowinfo[, scopeid]])"
         raise TypeError(f"{name} address must be {wanted}")
-    host, port, _flowinfo, scope_id = (*address, 0, 0)[:4]
+    host, port, flowinfo, scope_id = (*address, 0, 0)[:4]
     if not isinstance(host, (str, bytes, bytearray)):
         raise TypeError(f"str, bytes or bytearray expected, not {type(host).__name__}")
-    if not isinstance(port, int):
-        raise TypeError(f"an integer is required for the port, not {type(port).__name__}")
+    for what, number in (("port", port), ("flowinfo", flowinfo), ("scope id", scope_id)):
+        if not isinstance(number, int):
+            raise TypeError(f"an integer is required for the {what}, not {type(number).__name__}")
     if not 0 <= port <= 65535:
         raise OverflowError("port must be 0-65535.")
+    if not 0 <= flowinfo <= 1048575:
+        raise OverflowError("flowinfo must be 0-1048575.")
     host = resolve(family, host if isinstance(host, str) else bytes(host).decode("idna"))
     if scope_id and "%" not in host and ":" in host and ipaddress.ip_address(host).is_link_local:
         host = f"{host}%{scope_id}"

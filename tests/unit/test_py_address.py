@@ -42,6 +42,9 @@ def test_unknown_names():
     (AF_INET, (5, 80), TypeError),
     (AF_INET, None, TypeError),
     (AF_INET6, ("::1", 80, 0, 0, 0), TypeError),
+    (AF_INET6, ("::1", 80, "x"), TypeError),
+    (AF_INET6, ("::1", 80, 0, "x"), TypeError),
+    (AF_INET6, ("::1", 80, 1 << 20), OverflowError),
     (AF_INET, ("::1", 80), socket.gaierror),
 ])
 def test_refused_as_the_socket_module_does(family, given, raised):
