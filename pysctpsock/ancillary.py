@@ -7,13 +7,14 @@ from __future__ import annotations
 import ctypes
 import errno
 import socket as _socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import index
 from typing import Any
 
 from . import constants as c
 from . import structs
+from .address import Address, to_core, unmapped
 from .errors import error
 
 Item = tuple[int, int, bytes]
@@ -97,7 +98,7 @@ def parse(items: Iterable[tuple[int, int, Any]]) -> SendInfo:
         if kind == c.SCTP_DSTADDRV4:
             info.more_hosts.append(_socket.inet_ntop(_socket.AF_INET, data))
         elif kind == c.SCTP_DSTADDRV6:
-            info.more_hosts.append(_socket.inet_ntop(_socket.AF_INET6, data))
+            info.more_hosts.append(unmapped(_socket.inet_ntop(_socket.AF_INET6, data)))
     if c.SCTP_INIT in given:
         info.init = structs.sctp_initmsg.unpack(given[c.SCTP_INIT])
     if c.SCTP_SNDRCV in given:
@@ -118,6 +119,18 @@ def parse(items: Iterable[tuple[int, int, Any]]) -> SendInfo:
         info.timetolive = pr.pr_value if pr.pr_policy else 0
         info.policy_given = info.lifetime_given = True
     return info
+
+
+def more_addresses(family: int, addresses: Sequence[Address]) -> list[Item]:
+    """A peer's addresses but the first, whose port all have, for the message that begins the association."""
+    items = []
+    for address in addresses[1:]:
+        host = to_core(family, address)[0].partition("%")[0]
+        if ":" in host:
+            items.append((c.IPPROTO_SCTP, c.SCTP_DSTADDRV6, _socket.inet_pton(_socket.AF_INET6, host)))
+        else:
+            items.append((c.IPPROTO_SCTP, c.SCTP_DSTADDRV4, _socket.inet_pton(_socket.AF_INET, host)))
+    return items
 
 
 def sendv_items(info: Any, infotype: int) -> list[Item]:

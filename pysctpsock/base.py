@@ -500,11 +500,11 @@ class SctpSocket(Handle, Timeouts):
                    infotype: int = c.SCTP_SENDV_NOINFO, flags: int = 0) -> int:
         """Send the buffers as one message (section 9.12); its length.
 
-        `info` is the structure that `infotype` names, an sctp_sendv_spa for several.  With addresses an
-        unconnected socket is connected to the first.  EINVAL for information that does not fit its type.
+        `info` is the structure that `infotype` names, an sctp_sendv_spa for several.  The addresses are one
+        peer's, with which an association is begun if there is none.  EINVAL: information not of its type.
         """
-        return self.sendmsg(buffers, ancillary.sendv_items(info, infotype), flags,
-                            addrs[0] if addrs else None)
+        items = ancillary.sendv_items(info, infotype) + ancillary.more_addresses(self.family, addrs or ())
+        return self.sendmsg(buffers, items, flags, addrs[0] if addrs else None)
 
     def _begin_by_sending(self, host: str, port: int, info: ancillary.SendInfo) -> Any:
         """The same for a message to a peer that there is no association with."""
