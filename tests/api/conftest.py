@@ -32,6 +32,12 @@ class Sockets:
         self.opened.append(sock)
         return sock
 
+    def hosts(self, first, count):
+        """So many loopback addresses; as IPv6 has one only, the others are IPv4's there, mapped."""
+        mapped = "" if self.family == AF_INET else "::ffff:"
+        hosts = [f"{mapped}127.0.0.{number}" for number in range(first, first + count)]
+        return hosts if self.family == AF_INET else [self.host, *hosts[1:]]
+
     def many(self, *events, listening=True, bound=True):
         """A one-to-many socket, subscribed to event types and to what comes with messages."""
         sock = self.new(type=SOCK_SEQPACKET)
@@ -85,7 +91,7 @@ def sockets(request):
 
 @pytest.fixture
 def ipv4():
-    """One IP version, where it cannot matter."""
+    """One IP version, where it cannot matter and no numbered case is carried."""
     made = Sockets(AF_INET)
     with gevent.Timeout(20):
         yield made

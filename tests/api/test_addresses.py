@@ -5,7 +5,7 @@ import socket as kernel
 import gevent
 import pytest
 from errnos import raises
-from many import change, message
+from many import associated, change, event, message, to
 
 from pysctpsock import socket
 from pysctpsock.interfaces import local_hosts
@@ -16,13 +16,19 @@ from pysctpsock.socket import (
     SCTP_BINDX_ADD_ADDR,
     SCTP_BINDX_REM_ADDR,
     SCTP_COMM_UP,
+    SCTP_PEER_ADDR_CHANGE,
+    SCTP_PEER_ADDR_PARAMS,
+    SCTP_PRIMARY_ADDR,
+    SCTP_STATUS,
+    SOL_SCTP,
     sctp_bindx,
     sctp_connectx,
     sctp_getladdrs,
     sctp_getpaddrs,
+    sctp_paddrparams,
+    sctp_prim,
+    sctp_status,
 )
-
-SIX = [f"127.0.0.{n}" for n in range(11, 17)]
 
 
 def bound(sock, hosts, port=0):
@@ -47,18 +53,30 @@ def test_interfaces():
 
 # ------------------------------------------------------------------ bindx
 
-def test_add_and_remove(ipv4):
+def test_add_and_remove(sockets):
     """Case 108: all added, all but one removed; getladdrs shows exactly the rest."""
-    sock = ipv4.new()
+    sock = sockets.new()
     assert sctp_getladdrs(sock) == []
-    addresses = bound(sock, SIX)
-    assert hosts_of(addresses) == SIX
-    assert len({port for _, port in addresses}) == 1
+    six = sockets.hosts(11, 6)
+    addresses = bound(sock, six)
+    assert [address[0] for address in addresses] == six
+    assert len({address[1] for address in addresses}) == 1
     assert sock.getsockname() in addresses
     sctp_bindx(sock, addresses[1:], SCTP_BINDX_REM_ADDR)
     assert sctp_getladdrs(sock) == addresses[:1]
-    sctp_bindx(sock, [(SIX[3], 0)], SCTP_BINDX_ADD_ADDR)
-    assert hosts_of(sctp_getladdrs(sock)) == [SIX[0], SIX[3]]
+    sctp_bindx(sock, [(six[3], 0)], SCTP_BINDX_ADD_ADDR)
+    assert [address[0] for address in sctp_getladdrs(sock)] == [six[0], six[3]]
+
+
+def test_add_with_another_port(sockets):
+    """Case 109: EINVAL, and nothing is added."""
+    sock = sockets.new()
+    first, second = sockets.hosts(11, 2)
+    before = bound(sock, [first])
+    for port in (1, before[0][1] - 1):
+        with raises(errno.EINVAL):
+            sctp_bindx(sock, [(second, port)], SCTP_BINDX_ADD_ADDR)
+    assert sctp_getladdrs(sock) == before
 
 
 def test_add_after_bind(ipv4):
@@ -73,7 +91,7 @@ def test_add_after_bind(ipv4):
     ([], SCTP_BINDX_ADD_ADDR, errno.EINVAL),
     ([("127.0.0.5", 0)], 0, errno.EINVAL),
     ([("127.0.0.5", 0)], SCTP_BINDX_ADD_ADDR | SCTP_BINDX_REM_ADDR, errno.EINVAL),
-    ([("127.0.0.5", 1)], SCTP_BINDX_ADD_ADDR, errno.EINVAL),  # case 109: another port
+    ([("127.0.0.5", 1)], SCTP_BINDX_ADD_ADDR, errno.EINVAL),  # another port
     ([("127.0.0.1", 0)], SCTP_BINDX_ADD_ADDR, errno.EINVAL),  # it has that
     ([("127.0.0.5", 0), ("127.0.0.5", 0)], SCTP_BINDX_ADD_ADDR, errno.EINVAL),
     ([("127.0.0.5", 0), ("172.31.43.112", 0)], SCTP_BINDX_ADD_ADDR, errno.EADDRNOTAVAIL),
@@ -127,17 +145,59 @@ def test_port_in_use_at_one_of_the_addresses(ipv4):
     assert sctp_getladdrs(other) == [("127.0.0.3", port)]
 
 
+def test_session_by_hand(sockets):
+    """Case 158, what one does in sctp_darn: bindx, connectx, path parameters, primary path; the events."""
+    server = sockets.many(SCTP_ASSOC_CHANGE, bound=False, listening=False)
+    bound(server, sockets.hosts(31, 3))
+    sctp_bindx(server, sctp_getladdrs(server)[2:], SCTP_BINDX_REM_ADDR)
+    first, second = sctp_getladdrs(server)
+    server.listen(1)
+    client = sockets.many(SCTP_ASSOC_CHANGE, SCTP_PEER_ADDR_CHANGE, bound=False, listening=False)
+    bound(client, sockets.hosts(34, 2))
+    assoc_id = sctp_connectx(client, [first])
+    assert change(client, SCTP_COMM_UP).sac_assoc_id == assoc_id
+    confirmed, _ = event(client)
+    assert (confirmed.spc_state, confirmed.spc_aaddr.address) == (socket.SCTP_ADDR_CONFIRMED, second)
+
+    def asked(option, request):
+        return type(request).unpack(client.getsockopt(SOL_SCTP, option, request))
+
+    client.setsockopt(SOL_SCTP, SCTP_PEER_ADDR_PARAMS, sctp_paddrparams(
+        assoc_id, second, spp_hbinterval=7000, spp_pathmaxrxt=2, spp_flags=socket.SPP_HB_ENABLE))
+    for address, wanted in ((first, (30000, 5)), (second, (7000, 2))):
+        shown = asked(SCTP_PEER_ADDR_PARAMS, sctp_paddrparams(assoc_id, address))
+        assert (shown.spp_hbinterval, shown.spp_pathmaxrxt) == wanted
+    assert asked(SCTP_PRIMARY_ADDR, sctp_prim(assoc_id)).ssp_addr.address == first
+    client.setsockopt(SOL_SCTP, SCTP_PRIMARY_ADDR, sctp_prim(assoc_id, second))
+    made, _ = event(client)
+    assert (made.spc_state, made.spc_aaddr.address) == (socket.SCTP_ADDR_MADE_PRIM, second)
+    assert asked(SCTP_STATUS, sctp_status(assoc_id)).sstat_primary.spinfo_address.address == second
+    client.sendmsg([b"by hand"], to(assoc_id))
+    server_id = change(server, SCTP_COMM_UP).sac_assoc_id
+    assert message(server)[:2] == (b"by hand", server_id)
+    client.sendmsg([], to(assoc_id, socket.SCTP_EOF))
+    assert change(client, socket.SCTP_SHUTDOWN_COMP).sac_assoc_id == assoc_id
+
+
 # ------------------------------------------------------------------ connectx, names
 
-def test_six_addresses(ipv4):
-    """Cases 16, 33: of six addresses given one is not the peer's; both ends know exactly the real ones."""
-    server = ipv4.many(SCTP_ASSOC_CHANGE, bound=False, listening=False)
-    real = bound(server, SIX)
+@pytest.mark.parametrize("waits", [True, False])
+def test_six_addresses(sockets, waits):
+    """Cases 16, 33 to 35: of six addresses given one is not the peer's; both ends know the real ones."""
+    server = sockets.many(SCTP_ASSOC_CHANGE, bound=False, listening=False)
+    real = bound(server, sockets.hosts(11, 6))
     server.listen(5)
-    client = ipv4.many(SCTP_ASSOC_CHANGE, bound=False, listening=False)
-    own = bound(client, ["127.0.0.21", "127.0.0.22"])
-    bogus = [("127.0.0.99", real[0][1]), *real[:5]]
-    assoc_id = sctp_connectx(client, bogus[1:] + bogus[:1])
+    client = sockets.many(SCTP_ASSOC_CHANGE, bound=False, listening=False)
+    own = bound(client, sockets.hosts(21, 2))
+    given = [*real[:5], (sockets.hosts(98, 2)[1], real[0][1])]
+    if waits:
+        assoc_id = sctp_connectx(client, given)
+    else:
+        client.setblocking(False)
+        with raises(errno.EINPROGRESS) as caught:
+            sctp_connectx(client, given)
+        client.settimeout(5)
+        assoc_id = caught.value.assoc_id
     assert change(client, SCTP_COMM_UP).sac_assoc_id == assoc_id
     assert sorted(sctp_getpaddrs(client, assoc_id)) == sorted(real)
     server_id = change(server, SCTP_COMM_UP).sac_assoc_id
@@ -145,19 +205,29 @@ def test_six_addresses(ipv4):
     assert sctp_getladdrs(client, assoc_id) == own
 
 
-def test_peer_addresses_of_one_to_one(ipv4):
-    """Cases 10, 13, 15: both ends' addresses of a connected pair; the id does not matter."""
-    listener = ipv4.new()
-    addresses = bound(listener, ["127.0.0.41", "127.0.0.42"])
+def test_peer_addresses_of_one_to_one(sockets):
+    """Cases 10, 13: both ends' addresses of a connected pair; the id does not matter."""
+    listener = sockets.new()
+    addresses = bound(listener, sockets.hosts(41, 2))
     listener.listen(1)
-    client = ipv4.connect(listener)
-    server = ipv4.accept(listener)
+    client = sockets.new()
+    own = bound(client, sockets.hosts(43, 2))
+    client.connect(listener.getsockname())
+    server = sockets.accept(listener)
     assert sorted(sctp_getpaddrs(client, 1234)) == sorted(addresses)
     assert sctp_getladdrs(server) == addresses
-    assert client.getsockname() in sctp_getladdrs(client)
+    assert sctp_getladdrs(client) == own
+    assert client.getsockname() in own
     assert server.getpeername() in sctp_getpaddrs(server)
     socket.sctp_freepaddrs(addresses)  # case 14
     socket.sctp_freeladdrs(addresses)
+
+
+def test_peer_addresses_of_one_to_many(sockets):
+    """Case 15: those of a living id, with the peer's port."""
+    server, client, server_id, client_id = associated(sockets)
+    assert sctp_getpaddrs(server, server_id) == [client.getsockname()]
+    assert sctp_getpaddrs(client, client_id) == [server.getsockname()]
 
 
 def test_unknown_associations(sockets):

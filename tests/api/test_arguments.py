@@ -15,7 +15,7 @@ from errnos import raises
 from many import until_queued
 
 from pysctpsock import socket
-from pysctpsock.socket import IPPROTO_SCTP, SOL_SOCKET
+from pysctpsock.socket import AF_INET, AF_INET6, IPPROTO_SCTP, SOL_SOCKET
 
 CLOSED_CALLS = {
     "accept": lambda sock: sock.accept(),  # case 1
@@ -51,9 +51,9 @@ FUNCTIONS = [
 
 @pytest.mark.parametrize("style", ["one", "many"])
 @pytest.mark.parametrize("call", CLOSED_CALLS)
-def test_closed(ipv4, style, call):
+def test_closed(sockets, style, call):
     """Cases 1, 6, 7, 8, 11, 57, 61, 80, 93, 113, 131, 132: a descriptor that is none is EBADF."""
-    sock = ipv4.new() if style == "one" else ipv4.many(listening=False)
+    sock = sockets.new() if style == "one" else sockets.many(listening=False)
     sock.close()
     sock.close()
     assert sock.fileno() == -1
@@ -61,19 +61,40 @@ def test_closed(ipv4, style, call):
         CLOSED_CALLS[call](sock)
 
 
+@pytest.mark.parametrize("family", [AF_INET, AF_INET6])
 @pytest.mark.parametrize("call", FUNCTIONS)
-def test_functions_and_descriptors(call):
-    """Cases 2, 9, 12: no socket is ENOTSOCK, a TCP socket EOPNOTSUPP, no descriptor EBADF."""
+def test_functions_and_descriptors(family, call):
+    """Cases 8, 9, 11, 12: no socket is ENOTSOCK, a TCP socket EOPNOTSUPP, no descriptor EBADF."""
     with open(os.devnull, "rb") as file:
         for not_a_socket in (file, file.fileno()):
             with raises(errno.ENOTSOCK):
                 call(not_a_socket)
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, kernel.socket() as other:
+    with socket.socket(family, socket.SOCK_STREAM) as tcp, kernel.socket(family) as other:
         for sock in (tcp, other, other.fileno()):
             with raises(errno.EOPNOTSUPP):
                 call(sock)
     with raises(errno.EBADF):
         call(-1)
+
+
+@pytest.mark.parametrize("family", [AF_INET, AF_INET6])
+def test_no_socket_is_made_of_what_is_none(family):
+    """Cases 2, 57, 61, 80, 93, 113, 131, 132: ENOTSOCK, before there is anything to call a method of."""
+    with open(os.devnull, "rb") as file:
+        for make in (lambda fd: socket.socket(fileno=fd),
+                     lambda fd: socket.fromfd(fd, family, socket.SOCK_STREAM, IPPROTO_SCTP).getsockname()):
+            with raises(errno.ENOTSOCK):
+                make(file.fileno())
+
+
+def test_close_by_descriptor(sockets):
+    """Cases 6, 7: no descriptor, and one that was closed already, is EBADF."""
+    with raises(errno.EBADF):
+        socket.close(-1)
+    descriptor = sockets.new().detach()
+    socket.close(descriptor)
+    with raises(errno.EBADF):
+        socket.close(descriptor)
 
 
 def test_functions_take_descriptors(ipv4):
@@ -83,20 +104,27 @@ def test_functions_take_descriptors(ipv4):
     assert socket.sctp_getpaddrs(server.fileno(), 0) == [client.getsockname()]
 
 
+def test_addresses_of_another_family(ipv4):
+    """Three members are IPv6's."""
+    with pytest.raises(TypeError):
+        ipv4.new().connect(("127.0.0.1", 1, 2))
+
+
 @pytest.mark.parametrize("address", [None, 5, "127.0.0.1", ("127.0.0.1",), (5, 5), ("127.0.0.1", "x"),
-                                     ("127.0.0.1", 1, 2)])
-def test_addresses_that_are_none(ipv4, address):
+                                     ("127.0.0.1", 1, "x"), ("127.0.0.1", 1, 0, 0, 0)])
+def test_addresses_that_are_none(sockets, address):
     """Cases 17, 18, 103: a bad pointer or length of an address is a TypeError, as in the socket module."""
-    for sock in (ipv4.new(), ipv4.many(bound=False, listening=False)):
+    for sock in (sockets.new(), sockets.many(bound=False, listening=False)):
+        before = sock.getsockname()
         for call in (sock.bind, sock.connect, lambda to, sock=sock: sock.sendto(b"x", to)):
             with pytest.raises(TypeError):
                 call(address)
-        assert sock.getsockname() == ("0.0.0.0", 0)
+        assert sock.getsockname() == before
 
 
-def test_buffers_that_are_none(ipv4):
+def test_buffers_that_are_none(sockets):
     """Cases 62, 80, 83: a bad buffer is a TypeError, and takes nothing from the queue."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     for call in (lambda: client.send(None), lambda: client.sendmsg([b"x", None]),
                  lambda: client.sendmsg(5), lambda: client.sctp_sendmsg("text")):
         with pytest.raises(TypeError):
@@ -125,22 +153,22 @@ def test_authentication_is_off(sockets):
 
 # ------------------------------------------------------------------ sendv and recvv
 
-def test_sendv_with_addresses(ipv4):
-    """Case 124: five addresses, no information: the association is set up; the length comes back."""
-    server = ipv4.many(bound=False, listening=False)
-    socket.sctp_bindx(server, [(f"127.0.0.{n}", 0) for n in range(71, 76)], socket.SCTP_BINDX_ADD_ADDR)
+def test_sendv_with_addresses(sockets):
+    """Cases 124, 125: five addresses, no information: the association is set up; the length comes back."""
+    server = sockets.many(bound=False, listening=False)
+    socket.sctp_bindx(server, [(host, 0) for host in sockets.hosts(71, 5)], socket.SCTP_BINDX_ADD_ADDR)
     addresses = socket.sctp_getladdrs(server)
     server.listen(1)
-    client = ipv4.many(listening=False)
-    assert socket.sctp_sendv(client, [b"one ", b"two ", b"three"], addresses) == 13  # case 125
-    assert server.recv(100) == b"one two three"
+    client = sockets.many(bound=False, listening=False)
+    assert socket.sctp_sendv(client, [b"one ", b"two ", b"three"], addresses) == 13
+    assert server.recvmsg(100, 100)[::2] == (b"one two three", socket.MSG_EOR)
     [association] = client.open_associations()
     assert sorted(socket.sctp_getpaddrs(client, association.assoc_id)) == sorted(addresses)
 
 
-def test_recvv_by_room(ipv4):
+def test_recvv_by_room(sockets):
     """Cases 128, 129, 130: the information that is switched on and has room."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
 
     def info_of(infolen):
         for data in (b"first", b"second"):
@@ -162,12 +190,12 @@ def test_recvv_by_room(ipv4):
 
 # ------------------------------------------------------------------ programs
 
-def test_server_that_takes_one_after_the_other(ipv4):
+def test_server_that_takes_one_after_the_other(sockets):
     """Case 157: the reader sees the end of each sender and accepts the next."""
-    listener = ipv4.listener()
+    listener = sockets.listener()
     for n in range(3):
-        client = ipv4.connect(listener)
-        server = ipv4.accept(listener)
+        client = sockets.connect(listener)
+        server = sockets.accept(listener)
         client.send(b"%d" % n)
         client.close()
         assert (server.recv(10), server.recv(10)) == (b"%d" % n, b"")
@@ -206,9 +234,9 @@ def test_interleaved_sockets(sockets):
 
 
 @pytest.mark.parametrize("nodelay", [0, 1])
-def test_nodelay(ipv4, nodelay):
+def test_nodelay(sockets, nodelay):
     """Case 160: every small message arrives, whether it waits for acknowledgements or not."""
-    client, server = ipv4.pair(SCTP_NODELAY=nodelay)
+    client, server = sockets.pair(SCTP_NODELAY=nodelay)
     for n in range(200):
         client.send(b"%d" % n)
     assert [server.recv(10) for _ in range(200)] == [b"%d" % n for n in range(200)]

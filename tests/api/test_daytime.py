@@ -1,4 +1,4 @@
-"""The daytime demo: the examples and the command, as processes (cases 162 and 163)."""
+"""The daytime demo: its calls, then the examples and the command as processes."""
 import calendar
 import re
 import subprocess
@@ -8,6 +8,16 @@ import time
 import processes
 
 from pysctpsock.cli import free_udp_port
+from pysctpsock.socket import (
+    IPPROTO_SCTP,
+    MSG_EOR,
+    SCTP_STATUS,
+    sctp_event_subscribe,
+    sctp_initmsg,
+    sctp_recvmsg,
+    sctp_sendmsg,
+    sctp_status,
+)
 
 DAYTIME = processes.ROOT / "examples" / "daytime"
 
@@ -20,6 +30,24 @@ def check_times(output, before):
     assert gmt, output
     for told in (time.mktime(time.strptime(local[1])), calendar.timegm(time.strptime(gmt[1]))):
         assert int(before) <= told <= time.time(), output
+
+
+def test_calls(sockets):
+    """Cases 162, 163: the server's calls; the client has 5 streams each way, two messages, then the end."""
+    init = sctp_initmsg(5, 5, 4)
+    listener = sockets.listener(SCTP_INITMSG=init)
+    client = sockets.connect(listener, SCTP_INITMSG=init, SCTP_EVENTS=sctp_event_subscribe(1))
+    server = sockets.accept(listener)
+    status = sctp_status.unpack(client.getsockopt(IPPROTO_SCTP, SCTP_STATUS, 176))
+    assert (status.sstat_instrms, status.sstat_outstrms) == (5, 5)
+    times = (b"local time", b"GMT")
+    for stream, told in enumerate(times):
+        assert sctp_sendmsg(server, told, stream_no=stream) == len(told)
+    server.close()
+    for stream, told in enumerate(times):
+        data, _, info, flags = sctp_recvmsg(client, 1024)
+        assert (data, info.sinfo_stream, flags) == (told, stream, MSG_EOR)
+    assert sctp_recvmsg(client, 1024)[0] == b""
 
 
 def test_examples():

@@ -53,13 +53,14 @@ def test_both_directions(sockets):
     assert client.recv(99) == b"to the client"
     client.sendall(bytearray(b"bytearray"))
     assert server.recv(99) == b"bytearray"
-    assert server.sendmsg([b"one ", bytearray(b"message"), memoryview(b"!")]) == 12
-    assert client.recv(99) == b"one message!"
+    for sender, receiver in ((server, client), (client, server)):
+        assert sender.sendmsg([b"one ", bytearray(b"message"), memoryview(b"!")]) == 12
+        assert receiver.recvmsg(99) == (b"one message!", [], MSG_EOR, sender.getsockname())
 
 
-def test_sends_on_a_listening_socket(ipv4):
+def test_sends_on_a_listening_socket(sockets):
     """Cases 58, 61."""
-    listener = ipv4.listener()
+    listener = sockets.listener()
     for call in (lambda: listener.send(b"x"), lambda: listener.sendmsg([b"x"]),
                  lambda: listener.sendall(b"x")):
         with raises(errno.EPIPE):
@@ -84,9 +85,9 @@ def test_text_is_refused(ipv4):
         client.send("text")
 
 
-def test_stream_out_of_range(ipv4):
+def test_stream_out_of_range(sockets):
     """Case 74."""
-    client, server = ipv4.pair(SCTP_INITMSG=sctp_initmsg(5, 5, 4, 0))
+    client, server = sockets.pair(SCTP_INITMSG=sctp_initmsg(5, 5, 4, 0))
     with raises(errno.EINVAL):
         sctp_sendmsg(client, b"x", stream_no=5)
     with raises(errno.EINVAL):
@@ -95,9 +96,13 @@ def test_stream_out_of_range(ipv4):
     assert server.recv(9) == b"x"
 
 
-def test_highest_stream(ipv4):
-    """Cases 28 and 29."""
-    client, server = ipv4.pair(SCTP_INITMSG=sctp_initmsg(65535, 65535, 1, 0))
+def test_highest_stream(sockets):
+    """Cases 28 and 29: 65535 out, 10 in, one attempt, time-out 0."""
+    listener = sockets.listener()
+    client = sockets.connect(listener, SCTP_INITMSG=sctp_initmsg(65535, 10, 1, 0))
+    server = sockets.accept(listener)
+    status = socket.sctp_status.unpack(client.getsockopt(IPPROTO_SCTP, socket.SCTP_STATUS, 176))
+    assert (status.sstat_outstrms, status.sstat_instrms) == (65535, 10)
     subscribe(server, sctp_data_io_event=1)
     sctp_sendmsg(client, b"top", stream_no=65534)
     data, _, info, _ = sctp_recvmsg(server, 99)
@@ -105,9 +110,9 @@ def test_highest_stream(ipv4):
 
 
 @pytest.mark.parametrize("flags", [999, socket.SCTP_EOF, socket.SCTP_ABORT, socket.SCTP_ADDR_OVER])
-def test_flags_that_are_refused(ipv4, flags):
+def test_flags_that_are_refused(sockets, flags):
     """Cases 63, 64, 73, 98: EOF and ABORT are for one-to-many, ADDR_OVER wants an address."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     with raises(errno.EINVAL):
         sctp_sendmsg(client, b"x", flags=flags)
     with raises(errno.EINVAL):
@@ -121,22 +126,22 @@ def test_flags_that_are_refused(ipv4, flags):
     (IPPROTO_SCTP, SCTP_SNDRCV, bytes(31)), (IPPROTO_SCTP, 99, b""),
     (IPPROTO_SCTP, socket.SCTP_PRINFO, sctp_prinfo(0x40, 1)),
 ])
-def test_bad_ancillary_data(ipv4, item):
+def test_bad_ancillary_data(sockets, item):
     """Case 77."""
-    client, _ = ipv4.pair()
+    client, _ = sockets.pair()
     with raises(errno.EINVAL):
         client.sendmsg([b"x"], [item])
 
 
 @pytest.mark.parametrize(("kind", "size"), [(socket.SCTP_DSTADDRV4, 3), (socket.SCTP_DSTADDRV6, 17)])
-def test_more_addresses_are_for_new_associations(ipv4, kind, size):
+def test_more_addresses_are_for_new_associations(sockets, kind, size):
     """Their length matters only to a message that begins one (case 77)."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     item = (IPPROTO_SCTP, kind, bytes(size))
     assert client.sendmsg([b"x"], [item]) == 1
     assert server.recv(9) == b"x"
     with raises(errno.EINVAL):
-        ipv4.new().sendmsg([b"x"], [item], 0, client.getpeername())
+        sockets.new().sendmsg([b"x"], [item], 0, client.getpeername())
 
 
 def test_other_levels_are_ignored(ipv4):
@@ -174,9 +179,9 @@ def test_too_long_for_the_send_buffer(ipv4):
     assert client.send(bytes(10000)) == 10000
 
 
-def test_disable_fragments(ipv4):
+def test_disable_fragments(sockets):
     """Case 87."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     client.setsockopt(IPPROTO_SCTP, socket.SCTP_DISABLE_FRAGMENTS, 1)
     assert client.getsockopt(IPPROTO_SCTP, socket.SCTP_DISABLE_FRAGMENTS) == 1
     with raises(errno.EMSGSIZE):
@@ -188,14 +193,14 @@ def test_disable_fragments(ipv4):
     assert server.recv(9999) == bytes(point)
 
 
-def test_sendto_on_a_connected_socket(ipv4):
+def test_sendto_on_a_connected_socket(sockets):
     """Cases 68, 70, and an address that is not the peer's."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     assert client.sendto(b"to the peer", client.getpeername()) == 11
-    assert client.sendto(b"with flags", 0, client.getpeername()) == 10
-    assert server.recv(99) == b"to the peer"
+    assert client.sendto(memoryview(b"with flags, a part")[:10], 0, client.getpeername()) == 10
+    assert [server.recv(99), server.recv(99)] == [b"to the peer", b"with flags"]
     with raises(errno.EADDRNOTAVAIL):
-        client.sendto(b"x", ("127.0.0.9", client.getpeername()[1]))
+        client.sendto(b"x", (sockets.hosts(8, 2)[1], client.getpeername()[1]))
     with raises(errno.EADDRNOTAVAIL):
         client.sendto(b"x", (client.getpeername()[0], 1))
 
@@ -245,9 +250,9 @@ def test_sender_learns_of_the_end(ipv4):
 
 # ------------------------------------------------------------------ receive
 
-def test_pieces(ipv4):
+def test_pieces(sockets):
     """Cases 85 and 86: fifteen reads of 2000 bytes, MSG_EOR on the last; MSG_PEEK sees what remains."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     message = bytes(n * 7 % 256 for n in range(30000))
     client.send(message)
     for number in range(15):
@@ -276,9 +281,9 @@ def test_pieces_by_recv(ipv4):
 
 
 @pytest.mark.parametrize("size", [1, 1353, 1500, 4096, 20000, 32768, 65536, 300_000])
-def test_sizes(ipv4, size):
+def test_sizes(sockets, size):
     """Case 88: complete and identical."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     message = bytes(n * 31 % 256 for n in range(size))
     assert client.send(message) == size
     received = b""
@@ -316,9 +321,9 @@ def test_empty_buffer(ipv4):
     assert server.recv(9) == b"kept"
 
 
-def test_receive_without_association(ipv4):
+def test_receive_without_association(sockets):
     """Case 84, and an unconnected socket."""
-    for sock in (ipv4.listener(), ipv4.new()):
+    for sock in (sockets.listener(), sockets.new()):
         for receive in (sock.recv, sock.recvmsg, sock.sctp_recvmsg, sock.recvfrom):
             with raises(errno.ENOTCONN):
                 receive(9)
@@ -326,9 +331,9 @@ def test_receive_without_association(ipv4):
             sock.recv_into(bytearray(9))
 
 
-def test_nothing_to_read(ipv4):
+def test_nothing_to_read(sockets):
     """Cases 39 and 40; timeouts are kept."""
-    _client, server = ipv4.pair()
+    _client, server = sockets.pair()
     server.setblocking(False)
     with raises(errno.EAGAIN):
         server.recvmsg(9)
@@ -337,7 +342,7 @@ def test_nothing_to_read(ipv4):
     with pytest.raises(TimeoutError):
         server.recv(9)
     assert time.monotonic() - before > 0.14
-    listener = ipv4.listener()
+    listener = sockets.listener()
     listener.setblocking(False)
     with raises(errno.EAGAIN):  # case 37
         listener.accept()
@@ -369,9 +374,9 @@ def test_end_of_stream_has_no_flags(ipv4):
 
 # ------------------------------------------------------------------ what accompanies messages
 
-def test_sndrcvinfo(ipv4):
+def test_sndrcvinfo(sockets):
     """SNDRCV comes with data_io on: stream, ssn, ppid as the sender had it in memory, TSN, id (case 46)."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     client.send(b"before")
     assert bytes(sctp_recvmsg(server, 99)[2]) == bytes(32)
     subscribe(server, sctp_data_io_event=1)
@@ -453,9 +458,9 @@ def test_every_piece_has_its_information(ipv4):
     assert [part[2] for part in parts] == [0, 0, MSG_EOR]
 
 
-def test_sendv_and_recvv(ipv4):
-    """Cases 125 to 128."""
-    client, server = ipv4.pair()
+def test_sendv_and_recvv(sockets):
+    """Cases 125 to 128: three parts, PRINFO alone, SPA with two and with all three, on streams 3 and 4."""
+    client, server = sockets.pair()
     assert sctp_sendv(client, [b"three ", b"part ", b"message"]) == 18
     assert sctp_recvv(server, 99) == (b"three part message", client.getsockname(), None,
                                       socket.SCTP_RECVV_NOINFO,
@@ -466,9 +471,13 @@ def test_sendv_and_recvv(ipv4):
     spa = sctp_sendv_spa(sendv_flags=socket.SCTP_SEND_SNDINFO_VALID | socket.SCTP_SEND_PRINFO_VALID)
     spa.sendv_sndinfo.snd_sid = 3
     assert sctp_sendv(client, [b"spa"], None, spa, socket.SCTP_SENDV_SPA) == 3
+    spa.sendv_flags |= socket.SCTP_SEND_AUTHINFO_VALID
+    spa.sendv_sndinfo.snd_sid = 4
+    assert sctp_sendv(client, [b"all three"], None, spa, socket.SCTP_SENDV_SPA) == 9
     assert sctp_recvv(server, 99)[0] == b"rtx"
-    data, _, info, kind, _ = sctp_recvv(server, 99)
-    assert (data, info.rcv_sid, kind) == (b"spa", 3, socket.SCTP_RECVV_RCVINFO)
+    for wanted in ((b"spa", 3), (b"all three", 4)):
+        data, _, info, kind, _ = sctp_recvv(server, 99)
+        assert (data, info.rcv_sid, kind) == (*wanted, socket.SCTP_RECVV_RCVINFO)
     server.setsockopt(IPPROTO_SCTP, socket.SCTP_RECVNXTINFO, 1)
     client.send(b"one")
     client.send(b"two")
@@ -481,10 +490,10 @@ def test_sendv_and_recvv(ipv4):
 
 # ------------------------------------------------------------------ notifications
 
-def test_comm_up_first(ipv4):
+def test_comm_up_first(sockets):
     """Case 44: the client's first read is COMM_UP, 20 bytes."""
-    listener = ipv4.listener()
-    client = ipv4.new()
+    listener = sockets.listener()
+    client = sockets.new()
     subscribe(client, sctp_association_event=1)
     client.connect(listener.getsockname())
     data, items, flags, address = client.recvmsg(999)
@@ -495,12 +504,29 @@ def test_comm_up_first(ipv4):
     assert change.sac_assoc_id == client.association.assoc_id
 
 
-def test_events_in_order_of_a_graceful_end(ipv4):
+def test_data_comes_behind_the_events(sockets):
+    """Cases 45, 46: COMM_UP, NO_AUTH, then the data with MSG_EOR, its stream and ppid in SNDRCV."""
+    client, server = sockets.pair(SCTP_EVENTS=sctp_event_subscribe(
+        sctp_data_io_event=1, sctp_association_event=1, sctp_authentication_event=1))
+    assert sctp_sendmsg(client, b"data", ppid=0x01020304, stream_no=1) == 4
+    events = [server.recvmsg(99, 99) for _ in range(2)]
+    assert [event[1:3] for event in events] == [([], MSG_NOTIFICATION | MSG_EOR)] * 2
+    up, auth = (notifications.parse(event[0]) for event in events)
+    assert (up.sac_type, up.sac_state) == (socket.SCTP_ASSOC_CHANGE, socket.SCTP_COMM_UP)
+    assert auth.auth_type == socket.SCTP_AUTHENTICATION_EVENT
+    assert auth.auth_indication == socket.SCTP_AUTH_NO_AUTH
+    data, [(_, kind, item)], flags, address = server.recvmsg(99, 99)
+    info = sctp_sndrcvinfo.unpack(item)
+    assert (data, kind, flags, address) == (b"data", SCTP_SNDRCV, MSG_EOR, client.getsockname())
+    assert (info.sinfo_stream, info.sinfo_ppid) == (1, 0x01020304)
+
+
+def test_events_in_order_of_a_graceful_end(sockets):
     """Data, SHUTDOWN_EVENT, SHUTDOWN_COMP (case 48); a listener's subscription is its accepted sockets'."""
-    listener = ipv4.listener()
+    listener = sockets.listener()
     subscribe(listener, sctp_association_event=1, sctp_shutdown_event=1)
-    client = ipv4.connect(listener)
-    server = ipv4.accept(listener)
+    client = sockets.connect(listener)
+    server = sockets.accept(listener)
     client.send(b"data")
     client.close()
     seen = []
@@ -520,19 +546,18 @@ def test_events_in_order_of_a_graceful_end(ipv4):
     assert server.recv(9) == b""
 
 
-def test_only_what_was_subscribed(ipv4):
-    """Case 55: only the shutdown event."""
-    client, server = ipv4.pair()
-    subscribe(server, sctp_shutdown_event=1)
+def test_only_what_was_subscribed(sockets):
+    """Case 55: only the shutdown event, subscribed to before the association is set up."""
+    client, server = sockets.pair(SCTP_EVENTS=sctp_event_subscribe(sctp_shutdown_event=1))
     client.close()
     data, _, flags, _ = server.recvmsg(999)
     assert (data[:2], flags) == (struct.pack("=H", socket.SCTP_SHUTDOWN_EVENT), MSG_NOTIFICATION | MSG_EOR)
     assert server.recvmsg(999) == (b"", [], 0, None)
 
 
-def test_comm_lost(ipv4):
+def test_comm_lost(sockets):
     """Case 50: length 24, the cause of a user-initiated abort, in network byte order."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     subscribe(server, sctp_association_event=1)
     client.setsockopt(kernel.SOL_SOCKET, kernel.SO_LINGER, struct.pack("=ii", 1, 0))
     client.close()
@@ -571,9 +596,9 @@ def test_sender_dry(ipv4):
     assert notifications.parse(client.recv(99)).sender_dry_assoc_id == client.association.assoc_id
 
 
-def test_event_option(ipv4):
+def test_event_option(sockets):
     """SCTP_EVENT switches one type; SCTP_EVENTS shows it (case 54)."""
-    client, _ = ipv4.pair()
+    client, _ = sockets.pair()
     assert client.getsockopt(IPPROTO_SCTP, SCTP_EVENTS, 14) == bytes(14)
     client.setsockopt(IPPROTO_SCTP, socket.SCTP_EVENT, socket.sctp_event(0, socket.SCTP_SHUTDOWN_EVENT, 1))
     assert client.getsockopt(IPPROTO_SCTP, SCTP_EVENTS, 14) == b"\0\0\0\0\0\1" + bytes(8)
@@ -583,9 +608,9 @@ def test_event_option(ipv4):
 
 # ------------------------------------------------------------------ many at once
 
-def test_many_greenlets_on_one_pair(ipv4):
+def test_many_greenlets_on_one_pair(sockets):
     """Case 155, with greenlets: ten times ten messages through a pair of sockets; all arrive once, whole."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     sent = [b"%d/%d:" % (worker, turn) + bytes([worker]) * (worker * 300 + 1) for worker in range(10)
             for turn in range(10)]
     received = []

@@ -94,13 +94,16 @@ def test_set_up_by_sending(sockets):
     assert up.sac_assoc_id > socket.SCTP_ALL_ASSOC
 
 
-def test_unbound_socket_uses_one_port(sockets):
+@pytest.mark.parametrize("bound", [True, False])
+def test_wildcard_socket_uses_one_port(sockets, bound):
     """Case 89: wildcard and ephemeral ports, both ways; all associations of a socket have its port."""
     servers = [sockets.new(type=SOCK_SEQPACKET) for _ in range(2)]
     for server in servers:
         server.bind(("", 0))
         server.listen(1)
     client = sockets.many(bound=False, listening=False)
+    if bound:
+        client.bind(("", 0))
     for server in servers:
         client.sendto(b"ping", (sockets.host, server.getsockname()[1]))
         data, address = server.recvfrom(10)
@@ -276,20 +279,19 @@ def test_end_of_file(sockets):
 
 
 def test_ten_ends(sockets):
-    """Case 51: SCTP_EOF with no data to ten associations in turn."""
+    """Case 51: SCTP_EOF with no data to ten associations in turn; both ends are told; no status is left."""
     server = sockets.many(SCTP_ASSOC_CHANGE)
     clients = [sockets.many(SCTP_ASSOC_CHANGE) for _ in range(10)]
     ids = []
     for client in clients:
         client.connect(server.getsockname())
-        change(client, SCTP_COMM_UP)
-        ids.append(change(server, SCTP_COMM_UP).sac_assoc_id)
-    for client, assoc_id in zip(clients, ids, strict=True):
-        server.sendmsg([], to(assoc_id, SCTP_EOF))
-        assert change(server, SCTP_SHUTDOWN_COMP).sac_assoc_id == assoc_id
-        change(client, SCTP_SHUTDOWN_COMP)
-        with raises(errno.EINVAL):
-            status(server, assoc_id)
+        ids.append([change(sock, SCTP_COMM_UP).sac_assoc_id for sock in (server, client)])
+    for client, both in zip(clients, ids, strict=True):
+        server.sendmsg([], to(both[0], SCTP_EOF))
+        for sock, assoc_id in zip((server, client), both, strict=True):
+            assert change(sock, SCTP_SHUTDOWN_COMP).sac_assoc_id == assoc_id
+            with raises(errno.EINVAL):
+                status(sock, assoc_id)
     assert server.open_associations() == []
 
 

@@ -54,21 +54,28 @@ def test_module_has_every_name_of_the_standard_one():
     assert socket.getaddrinfo is __import__("gevent.socket").socket.getaddrinfo
 
 
-@pytest.mark.parametrize(("family", "kind", "number"), [
-    (AF_INET, 11, errno.EINVAL),  # case 101: a type that cannot be
-    (AF_INET, -2, errno.EINVAL),
-    (AF_INET, socket.SOCK_DGRAM, errno.EPROTONOSUPPORT),
-    (AF_INET, socket.SOCK_RDM, errno.ESOCKTNOSUPPORT),
-    (socket.AF_UNIX, SOCK_STREAM, errno.EAFNOSUPPORT),
+@pytest.mark.parametrize("family", [AF_INET, AF_INET6])
+@pytest.mark.parametrize(("kind", "number"), [
+    (11, errno.EINVAL),
+    (-2, errno.EINVAL),
+    (socket.SOCK_DGRAM, errno.EPROTONOSUPPORT),
+    (socket.SOCK_RDM, errno.ESOCKTNOSUPPORT),
 ])
 def test_kinds_that_are_none(family, kind, number):
+    """Case 101: a type that cannot be.  C's -1 is Python's default, SOCK_STREAM; -2 is not."""
     with raises(number):
         socket.socket(family, kind, IPPROTO_SCTP)
 
 
-def test_socket_creation():
+def test_family_without_sctp():
+    with raises(errno.EAFNOSUPPORT):
+        socket.socket(socket.AF_UNIX, SOCK_STREAM, IPPROTO_SCTP)
+
+
+@pytest.mark.parametrize("family", [AF_INET, AF_INET6])
+def test_socket_creation(family):
     """Case 102 (SOCK_STREAM), and the flags that the type may carry."""
-    with socket.socket(AF_INET, SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
+    with socket.socket(family, SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC,
                        IPPROTO_SCTP) as sock:
         assert sock.type == SOCK_STREAM
         assert sock.gettimeout() == 0
@@ -111,21 +118,24 @@ def test_second_bind(ipv4):
         sock.bind(("", 0))
 
 
-def test_bind_to_foreign_address(ipv4):
+def test_bind_to_foreign_address(sockets):
     """Case 104, and what is no single host's."""
-    for host in ("172.31.43.112", "255.255.255.255", "224.0.0.1"):
+    for host in (("172.31.43.112", "255.255.255.255", "224.0.0.1") if sockets.family == AF_INET else
+                 ("2001:db8::112", "::ffff:172.31.43.112", "ff02::1")):
         with raises(errno.EADDRNOTAVAIL):
-            ipv4.new().bind((host, 0))
+            sockets.new().bind((host, 0))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="wants root, to drop to another user")
-def test_low_port_without_privilege_as_other_user():
+@pytest.mark.parametrize("family", [AF_INET, AF_INET6])
+def test_low_port_without_privilege_as_other_user(family):
     """Case 105."""
+    host = "127.0.0.1" if family == AF_INET else "::1"
     code = ("import os\n"
             "from pysctpsock.socket import *\n"
-            "sock = socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP)\n"  # loads what that user may not read
+            f"sock = socket({int(family)}, SOCK_STREAM, IPPROTO_SCTP)\n"  # loads what that user may not read
             "os.setuid(65534)\n"
-            "try: sock.bind(('127.0.0.1', 7))\n"
+            f"try: sock.bind(({host!r}, 7))\n"
             "except PermissionError as e: print(e.errno)\n")
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True,
                           timeout=60)
@@ -153,19 +163,19 @@ def test_reuse_address(ipv4):
         second.listen(1)
 
 
-def test_port_is_held_by_what_lingers(ipv4):
+def test_port_is_held_by_what_lingers(sockets):
     """Case 110: a server that closes with living peers leaves the port busy until they are gone."""
-    listener = ipv4.listener()
+    listener = sockets.listener()
     name = listener.getsockname()
-    client = ipv4.connect(listener)
-    server = ipv4.accept(listener)
+    client = sockets.connect(listener)
+    server = sockets.accept(listener)
     listener.close()
     server.setblocking(False)
     with pytest.raises(BlockingIOError):
         while True:
             server.send(bytes(10000))  # more than the client's buffer: the association lives on
     server.close()
-    again = ipv4.new()
+    again = sockets.new()
     with raises(errno.EADDRINUSE):
         again.bind(name)
     while client.recv(10000):
@@ -183,10 +193,10 @@ def test_listen_unbound(ipv4):
     assert sock.getsockopt(SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
 
 
-def test_listen_rules(ipv4):
+def test_listen_rules(sockets):
     """Case 107; backlog 0 ends listening, and is an error where there was none; a connected socket cannot."""
-    sock = ipv4.new()
-    sock.bind(("127.0.0.1", 0))
+    sock = sockets.new()
+    sock.bind((sockets.host, 0))
     with raises(errno.EINVAL):
         sock.listen(0)
     sock.listen(1)
@@ -194,7 +204,7 @@ def test_listen_rules(ipv4):
     sock.listen(0)
     with raises(errno.EINVAL):
         sock.accept()
-    client, _ = ipv4.pair()
+    client, _ = sockets.pair()
     with raises(errno.EINVAL):
         client.listen(1)
 
@@ -227,11 +237,11 @@ def test_mapped_addresses(ipv4):
 
 # ------------------------------------------------------------------ accept
 
-def test_accept_without_listening(ipv4):
+def test_accept_without_listening(sockets):
     """Cases 3 and 4."""
-    sock = ipv4.new()
-    sock.bind(("127.0.0.1", 0))
-    client, server = ipv4.pair()
+    sock = sockets.new()
+    sock.bind((sockets.host, 0))
+    client, server = sockets.pair()
     for refused in (sock, client, server):
         with raises(errno.EINVAL):
             refused.accept()
@@ -255,28 +265,28 @@ def test_accept_gives_the_address(sockets):
     assert address == client.getsockname()
 
 
-def test_accepted_options(ipv4):
+def test_accepted_options(sockets):
     """Case 152: an accepted socket has its listener's options, and later changes do not reach it."""
-    listener = ipv4.listener()
+    listener = sockets.listener()
     listener.setsockopt(IPPROTO_SCTP, socket.SCTP_NODELAY, 1)
     listener.setsockopt(IPPROTO_SCTP, socket.SCTP_DEFAULT_SEND_PARAM, socket.sctp_sndrcvinfo(sinfo_ppid=77))
-    ipv4.connect(listener)
-    server = ipv4.accept(listener)
+    sockets.connect(listener)
+    server = sockets.accept(listener)
     listener.setsockopt(IPPROTO_SCTP, socket.SCTP_NODELAY, 0)
     assert server.getsockopt(IPPROTO_SCTP, socket.SCTP_NODELAY) == 1
     assert socket.sctp_sndrcvinfo.unpack(
         server.getsockopt(IPPROTO_SCTP, socket.SCTP_DEFAULT_SEND_PARAM, 32)).sinfo_ppid == 77
 
 
-def test_accept_what_has_ended(ipv4):
+def test_accept_what_has_ended(sockets):
     """Case 97: accept, data, then recv 0, then EPIPE."""
-    listener = ipv4.listener()
-    client = ipv4.connect(listener)
+    listener = sockets.listener()
+    client = sockets.connect(listener)
     client.sendall(b"last words")
     association = client.association
     client.close()
     until(lambda: association.ended)
-    server = ipv4.accept(listener)
+    server = sockets.accept(listener)
     assert server.recv(99) == b"last words"
     assert server.recv(99) == b""
     with raises(errno.EPIPE):
@@ -285,15 +295,15 @@ def test_accept_what_has_ended(ipv4):
 
 # ------------------------------------------------------------------ connect
 
-def test_connect_fills_the_queue(ipv4):
+def test_connect_fills_the_queue(sockets):
     """Cases 19, 20 and 22: backlog n admits n + 1, the next is refused at once, and may try again."""
-    listener = ipv4.listener(backlog=2)
+    listener = sockets.listener(backlog=2)
     for _ in range(3):
-        ipv4.connect(listener)
-    refused = ipv4.new()
+        sockets.connect(listener)
+    refused = sockets.new()
     with raises(errno.ECONNREFUSED):
         refused.connect(listener.getsockname())
-    ipv4.accept(listener)
+    sockets.accept(listener)
     refused.connect(listener.getsockname())
     assert refused.getpeername() == listener.getsockname()
 
@@ -351,11 +361,11 @@ def test_connect_timeout(ipv4):
         assert sock.connect_ex(("127.0.0.1", 5000)) == errno.EALREADY
 
 
-def test_connected_sockets_do_not_connect(ipv4):
+def test_connected_sockets_do_not_connect(sockets):
     """Case 21, a listening socket, and an association that has ended: EISCONN."""
-    listener = ipv4.listener()
-    client = ipv4.connect(listener)
-    server = ipv4.accept(listener)
+    listener = sockets.listener()
+    client = sockets.connect(listener)
+    server = sockets.accept(listener)
     for sock in (client, server, listener):
         with raises(errno.EISCONN):
             sock.connect(listener.getsockname())
@@ -365,13 +375,13 @@ def test_connected_sockets_do_not_connect(ipv4):
         server.connect(listener.getsockname())
 
 
-def test_connect_nonblocking(ipv4):
+def test_connect_nonblocking(sockets):
     """Case 38: EINPROGRESS, EALREADY meanwhile, EISCONN when it is up."""
-    listener = ipv4.listener()
-    sock = ipv4.new(timeout=0)
+    listener = sockets.listener()
+    sock = sockets.new(timeout=0)
     with raises(errno.EINPROGRESS):
         sock.connect(listener.getsockname())
-    server = ipv4.accept(listener)
+    server = sockets.accept(listener)
     numbers = [sock.connect_ex(listener.getsockname()) for _ in range(3)]
     assert numbers[-1] == errno.EISCONN
     assert set(numbers[:-1]) <= {errno.EALREADY, errno.EISCONN}
@@ -379,11 +389,11 @@ def test_connect_nonblocking(ipv4):
     assert server.recv(9) == b"hello"
 
 
-def test_refused_nonblocking_connect(ipv4):
+def test_refused_nonblocking_connect(sockets):
     """Case 42: SO_ERROR reads ECONNREFUSED once, then 0."""
-    ipv4.listener()
-    sock = ipv4.new(timeout=0)
-    assert sock.connect_ex(("127.0.0.1", 1)) == errno.EINPROGRESS
+    sockets.listener()
+    sock = sockets.new(timeout=0)
+    assert sock.connect_ex((sockets.host, 1)) == errno.EINPROGRESS
     until(lambda: ended(sock))
     assert sock.getsockopt(SOL_SOCKET, SO_ERROR) == errno.ECONNREFUSED
     assert sock.getsockopt(SOL_SOCKET, SO_ERROR) == 0
@@ -435,14 +445,29 @@ def test_nothing_is_told_behind_the_end_of_both_directions(ipv4):
     assert client.recvmsg(999) == (b"", [], 0, None)
 
 
-def test_implicit_connect(ipv4):
+def test_implicit_connect(sockets):
     """Case 69: sendto from an unconnected socket; the data is delivered after accept."""
-    listener = ipv4.listener()
-    sock = ipv4.new()
+    listener = sockets.listener()
+    sock = sockets.new()
     assert sock.sendto(b"first", listener.getsockname()) == 5
-    server = ipv4.accept(listener)
+    server = sockets.accept(listener)
     assert server.recv(9) == b"first"
     assert sock.getpeername() == listener.getsockname()
+
+
+@pytest.mark.parametrize("flag", [socket.SCTP_EOF, socket.SCTP_ABORT])
+def test_implicit_connect_takes_no_end(sockets, flag):
+    """Case 98: SCTP_EOF and SCTP_ABORT are EINVAL, before and after a plain send sets up the association."""
+    listener = sockets.listener()
+    sock = sockets.new()
+    end = [(IPPROTO_SCTP, socket.SCTP_SNDRCV, bytes(socket.sctp_sndrcvinfo(sinfo_flags=flag)))]
+    for data in (b"first", b"second"):
+        for buffers in ([], [b"x"]):
+            with raises(errno.EINVAL):
+                sock.sendmsg(buffers, end, 0, listener.getsockname())
+        assert sock.sendto(data, listener.getsockname()) == len(data)
+    server = sockets.accept(listener)
+    assert [server.recv(9), server.recv(9)] == [b"first", b"second"]
 
 
 def test_implicit_connect_ignores_the_outcome(ipv4):
@@ -469,11 +494,11 @@ def test_implicit_connect_with_init(ipv4):
 
 # ------------------------------------------------------------------ shutdown, close
 
-def test_shutdown_rules(ipv4):
+def test_shutdown_rules(sockets):
     """Case 96, and a `how` that is none."""
-    client, _ = ipv4.pair()
+    client, _ = sockets.pair()
     with raises(errno.ENOTCONN):
-        ipv4.new().shutdown(SHUT_WR)
+        sockets.new().shutdown(SHUT_WR)
     with raises(errno.EINVAL):
         client.shutdown(3)
 
@@ -489,14 +514,16 @@ def test_graceful_close(sockets):
         server.send(b"x")
 
 
-def test_own_shutdown(ipv4):
-    """Cases 81, 82 and 94: the peer reads 0; we read what was pending, then ENOTCONN."""
-    client, server = ipv4.pair()
+def test_own_shutdown(sockets):
+    """Cases 81, 82 and 94: the peer reads all, then 0; we read what was pending, then ENOTCONN."""
+    client, server = sockets.pair()
     server.send(b"pending")
     until(lambda: has_message(client))
+    client.send(b"last words")
     client.shutdown(SHUT_WR)
-    assert server.recv(9) == b""
-    assert client.recv(9) == b"pending"
+    assert server.recvfrom(99) == (b"last words", client.getsockname())
+    assert server.recvfrom(9) == (b"", None)
+    assert client.recvfrom(9) == (b"pending", client.getpeername())
     with raises(errno.ENOTCONN):
         client.recv(9)
     client.setblocking(False)
@@ -504,26 +531,26 @@ def test_own_shutdown(ipv4):
         client.recv(9)
 
 
-def test_own_shutdown_of_both(ipv4):
+def test_own_shutdown_of_both(sockets):
     """Case 95."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     client.shutdown(SHUT_RDWR)
     assert server.recv(9) == b""
     assert client.recv(9) == b""
 
 
-def test_send_after_own_shutdown(ipv4):
+def test_send_after_own_shutdown(sockets):
     """Case 79."""
-    client, _ = ipv4.pair()
+    client, _ = sockets.pair()
     client.shutdown(SHUT_WR)
     with pytest.raises(BrokenPipeError) as caught:
         client.send(b"x")
     assert caught.value.errno in (errno.EPIPE, errno.ESHUTDOWN)
 
 
-def test_send_after_read_shutdown(ipv4):
+def test_send_after_read_shutdown(sockets):
     """Case 67: SHUT_RD does not touch sending; what comes in is dropped."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     client.shutdown(SHUT_RD)
     received = client.association.snapshot()["data_chunks_in"]
     server.send(b"dropped")
@@ -649,9 +676,9 @@ def test_send_gets_the_error_too(ipv4):
         server.send(b"x")
 
 
-def test_close_with_unread_data_aborts(ipv4):
+def test_close_with_unread_data_aborts(sockets):
     """Case 99."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     client.send(b"never read")
     until(lambda: has_message(server))
     server.close()
@@ -669,14 +696,14 @@ def test_close_lingers(ipv4):
     assert server.recv(9) == b""
 
 
-def test_close_twice_and_use_after(ipv4):
+def test_close_twice_and_use_after(sockets):
     """Case 7, in Python's way: a second close() does nothing, other calls are EBADF."""
-    sock = ipv4.new()
+    sock = sockets.new()
     sock.close()
     sock.close()
     assert sock.fileno() == -1
     for call in (lambda: sock.send(b"x"), lambda: sock.recv(1), lambda: sock.accept(), lambda: sock.listen(1),
-                 lambda: sock.bind(("", 0)), lambda: sock.connect(("127.0.0.1", 1)), sock.getsockname,
+                 lambda: sock.bind(("", 0)), lambda: sock.connect((sockets.host, 1)), sock.getsockname,
                  lambda: sock.getsockopt(SOL_SOCKET, SO_ERROR), lambda: sock.shutdown(SHUT_WR)):
         with raises(errno.EBADF):
             call()

@@ -10,6 +10,8 @@ from many import associated, change, to, until_queued
 
 from pysctpsock import socket
 from pysctpsock.socket import (
+    AF_INET,
+    AF_INET6,
     IPPROTO_SCTP,
     SCTP_ADD_STREAMS,
     SCTP_ALL_ASSOC,
@@ -150,9 +152,10 @@ def test_cases_131_and_132(make):
         sock.getsockopt(SOL_SCTP, SCTP_INITMSG, 8)
 
 
-def test_case_131_on_another_kind_of_socket():
+@pytest.mark.parametrize("family", [AF_INET, AF_INET6])
+def test_case_131_on_another_kind_of_socket(family):
     """The options are SCTP's alone."""
-    with kernel.socket() as tcp, raises(errno.ENOPROTOOPT):
+    with kernel.socket(family) as tcp, raises(errno.ENOPROTOOPT):
         tcp.setsockopt(SOL_SCTP, SCTP_INITMSG, bytes(8))
 
 

@@ -178,7 +178,7 @@ def test_auto_asconf_wants_the_wildcard(sockets):
 
 
 def test_accepted_sockets_inherit(ipv4):
-    """What only is kept, too; later changes at the listener do not reach them (case 152)."""
+    """What only is kept, too; later changes at the listener do not reach them."""
     listener = ipv4.listener(
         SCTP_FRAGMENT_INTERLEAVE=1, SCTP_PARTIAL_DELIVERY_POINT=4000, SCTP_REUSE_PORT=0,
         SCTP_ENABLE_STREAM_RESET=sctp_assoc_value(0, 5), SCTP_MAXSEG=sctp_assoc_value(0, 600))
@@ -206,7 +206,7 @@ def test_no_association_has_what_is_not_there(ipv4, option):
 # ------------------------------------------------------------------ other levels
 
 def test_levels(ipv4):
-    """Case 131: an unknown level is ENOPROTOOPT to set; to get EOPNOTSUPP, on IPv6 sockets ENOPROTOOPT."""
+    """An unknown level is ENOPROTOOPT to set; to get EOPNOTSUPP, on IPv6 sockets ENOPROTOOPT."""
     sock, sock6 = ipv4.new(), socket.socket(socket.AF_INET6, socket.SOCK_STREAM, IPPROTO_SCTP)
     for level in (-1, 133, socket.IPPROTO_IPV6, socket.IPPROTO_TCP):
         for each, to_get in ((sock, errno.EOPNOTSUPP), (sock6, errno.ENOPROTOOPT)):

@@ -32,9 +32,9 @@ from pysctpsock.socket import (
 )
 
 
-def test_forms_of_values(ipv4):
+def test_forms_of_values(sockets):
     """An int without a length, bytes with one, a structure in place of a length; case 131: EFAULT."""
-    sock = ipv4.new()
+    sock = sockets.new()
     sock.setsockopt(SOL_SCTP, SCTP_NODELAY, 1)
     assert sock.getsockopt(SOL_SCTP, SCTP_NODELAY) == 1
     assert sock.getsockopt(SOL_SCTP, SCTP_NODELAY, 4) == struct.pack("=i", 1)
@@ -53,11 +53,11 @@ def test_forms_of_values(ipv4):
         sock.setsockopt(SOL_SCTP, SCTP_NODELAY, "1")
 
 
-def test_initmsg_sets_the_streams(ipv4):
+def test_initmsg_sets_the_streams(sockets):
     """Case 163's numbers: the lesser of what one offers and the other accepts."""
-    listener = ipv4.listener(SCTP_INITMSG=sctp_initmsg(7, 4))
-    client = ipv4.connect(listener, SCTP_INITMSG=sctp_initmsg(5, 6))
-    server = ipv4.accept(listener)
+    listener = sockets.listener(SCTP_INITMSG=sctp_initmsg(7, 4))
+    client = sockets.connect(listener, SCTP_INITMSG=sctp_initmsg(5, 6))
+    server = sockets.accept(listener)
     client_status = sctp_status.unpack(client.getsockopt(SOL_SCTP, SCTP_STATUS, 176))
     server_status = sctp_status.unpack(server.getsockopt(SOL_SCTP, SCTP_STATUS, 176))
     assert (client_status.sstat_outstrms, client_status.sstat_instrms) == (4, 6)
@@ -92,11 +92,11 @@ def test_status_counts_what_waits(ipv4):
     assert status.sstat_penddata == 3
 
 
-def test_status_without_association(ipv4):
+def test_status_without_association(sockets):
     """Cases 49 and 140: EINVAL before, and once it is gone."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     with raises(errno.EINVAL):
-        ipv4.new().getsockopt(SOL_SCTP, SCTP_STATUS, 176)
+        sockets.new().getsockopt(SOL_SCTP, SCTP_STATUS, 176)
     client.close()
     assert server.recv(9) == b""
     until(lambda: ended(server))
@@ -192,19 +192,19 @@ def test_addresses_by_function(sockets):
     assert [socket.sctp_getaddrlen(f) for f in (socket.AF_INET, socket.AF_INET6, 99)] == [16, 28, 0]
 
 
-def test_connectx_and_bindx(ipv4):
-    """Cases 24, 25, 26; bindx on an unbound socket binds."""
-    listener = ipv4.new()
-    socket.sctp_bindx(listener, [("127.0.0.1", 0)], socket.SCTP_BINDX_ADD_ADDR)
-    listener.listen(0 + 1)
-    client = ipv4.new()
+def test_connectx_and_bindx(sockets):
+    """Cases 24, 25; bindx on an unbound socket binds."""
+    listener = sockets.new()
+    socket.sctp_bindx(listener, [(sockets.host, 0)], socket.SCTP_BINDX_ADD_ADDR)
+    listener.listen(1)
+    client = sockets.new()
     with raises(errno.EINVAL):
         socket.sctp_connectx(client, [])
     with raises(errno.EINVAL):
-        socket.sctp_connectx(client, [("127.0.0.1", 5), ("127.0.0.1", 6)])
+        socket.sctp_connectx(client, [(sockets.host, 5), (sockets.host, 6)])
     assert socket.sctp_connectx(client, [listener.getsockname()]) == client.association.assoc_id
     with raises(errno.EINVAL):
-        socket.sctp_bindx(client, [("127.0.0.1", 0)], 3)
+        socket.sctp_bindx(client, [(sockets.host, 0)], 3)
     with raises(errno.EINVAL):
         socket.sctp_peeloff(client, client.association.assoc_id)
     assert IPPROTO_SCTP == 132

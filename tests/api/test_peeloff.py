@@ -203,17 +203,18 @@ def test_it_outlives_the_old_socket(sockets):
 
 def test_echo_server(sockets):
     """Case 119: two COMM_UP, both peeled off by the id from ancillary data, every byte echoed."""
-    server = sockets.many()
+    server = sockets.many(SCTP_ASSOC_CHANGE)
     clients = [sockets.many(listening=False) for _ in range(2)]
+    ids, socks = [], {}
     for client in clients:
         client.sendto(b"first", server.getsockname())
-    socks = {}
-    for _ in clients:
+        ids.append(change(server, SCTP_COMM_UP).sac_assoc_id)
         data, ancillary, _, address = server.recvmsg(100, 100)
         [(_, kind, info)] = ancillary
-        assert (data, kind) == (b"first", socket.SCTP_SNDRCV)
-        socks[address] = sockets.keep(
-            sctp_peeloff(server, socket.sctp_sndrcvinfo.unpack(info).sinfo_assoc_id))
+        assert (data, kind, address) == (b"first", socket.SCTP_SNDRCV, client.getsockname())
+        assert socket.sctp_sndrcvinfo.unpack(info).sinfo_assoc_id == ids[-1]
+    for client, assoc_id in zip(clients, ids, strict=True):
+        socks[client.getsockname()] = sockets.keep(sctp_peeloff(server, assoc_id))
     for n, client in enumerate(clients):
         sent = bytes([n]) * 5000
         client.sendto(sent, server.getsockname())

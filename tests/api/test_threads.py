@@ -138,9 +138,9 @@ def test_acceptors_in_many_threads(ipv4):
     assert len({address for _, address in peers}) == 10
 
 
-def test_ten_threads_relay_through_one_pair(ipv4):
+def test_ten_threads_relay_through_one_pair(sockets):
     """Case 155: ten threads, ten rounds each, through the same pair of sockets."""
-    client, server = ipv4.pair()
+    client, server = sockets.pair()
     echo = Worker(lambda: [server.send(server.recv(100)) for _ in range(100)])
     got = []
 

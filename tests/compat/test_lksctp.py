@@ -22,12 +22,12 @@ def rows():
     return [[cell.strip().strip("`") for cell in line.strip("| ").split(" | ")] for line in lines]
 
 
-@pytest.fixture
-def pair():
+@pytest.fixture(params=[socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"])
+def pair(request):
     """Connected (client, server)."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
-    client = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
-    listener.bind(("127.0.0.1", 0))
+    listener = socket.socket(request.param, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+    client = socket.socket(request.param, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+    listener.bind(("127.0.0.1" if request.param == socket.AF_INET else "::1", 0))
     listener.listen(5)
     with gevent.Timeout(20):
         client.connect(listener.getsockname())
@@ -87,7 +87,7 @@ def test_received_information(pair):
     assert lksctp.sctp_recvmsg(server, buffer, 20, sender, length, sinfo, flags) == 7
     assert buffer.rstrip(b"\0") == b"message"
     assert sender.address == client.getsockname()
-    assert length.value == 16
+    assert length.value == socket.sctp_getaddrlen(client.family)
     assert (sinfo.sinfo_stream, sinfo.sinfo_ppid, flags.value) == (1, 1, socket.MSG_EOR)
     for room, kind, got in ((44, socket.SCTP_RECVV_RN, 44), (16, socket.SCTP_RECVV_NXTINFO, 16),
                             (1, socket.SCTP_RECVV_NOINFO, 0)):
@@ -99,10 +99,14 @@ def test_received_information(pair):
 
 
 def test_errors(pair):
-    """OSError where C has -1; a positive ENOTSUP from sctp_opt_info."""
+    """OSError where C has -1; a positive ENOTSUP from sctp_opt_info.
+
+    Cases 23, 24: sctp_connectx without a list, with a count of 0.
+    """
     client, _ = pair
     size = ctypes.c_int(8)
     assert lksctp.sctp_opt_info(client, 0, socket.SCTP_MAX_BURST, bytearray(8), size) == errno.ENOTSUP
+    packed = structs.pack_sockaddr(client.getpeername())
     for arguments in ((None, 1), ([client.getpeername()], 0), (b"\x09\x00" + bytes(14), 1)):
         with raises(errno.EINVAL):
             lksctp.sctp_connectx(client, *arguments)
@@ -110,7 +114,6 @@ def test_errors(pair):
         lksctp.sctp_send(client, b"12", 3, None, 0)
     with raises(errno.EINVAL):
         lksctp.sctp_sendmsg(client, b"12", 2, bytes(16), 16, 0, 0, 0, 0, 0)
-    packed = structs.pack_sockaddr(client.getpeername())
-    assert lksctp.sctp_sendmsg(client, b"12", 2, packed, 16, 0, 0, 0, 0, 0) == 2
+    assert lksctp.sctp_sendmsg(client, b"12", 2, packed, len(packed), 0, 0, 0, 0, 0) == 2
     with raises(errno.EINVAL):
         lksctp.sctp_peeloff(client, 3)

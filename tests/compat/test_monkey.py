@@ -1,6 +1,7 @@
 """Monkey patching (pysctpsock.monkey): what becomes of the `socket` module, and of the program."""
 import os
 import select
+import socket
 
 import processes
 import pytest
@@ -96,6 +97,32 @@ thread.join()
 def test_threads_speak_sctp(run_program):
     """Plain threads, blocking calls and getaddrinfo(proto=IPPROTO_SCTP) in one unedited program."""
     assert run_program(ECHO).split() == ["SOCK_STREAM", "HELLO"]
+
+
+REDIRECTED = """
+import socket, sys
+host, family, proto = sys.argv[1], *map(int, sys.argv[2:])
+listener = socket.socket(family, socket.SOCK_STREAM, proto)
+listener.bind((host, 0))
+listener.listen()
+client = socket.socket(family, socket.SOCK_STREAM, proto)
+for nodelay in (1, 0):
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, nodelay)
+    print(client.getsockopt(socket.IPPROTO_SCTP, 3))  # SCTP_NODELAY
+client.connect(listener.getsockname())
+server, _ = listener.accept()
+client.sendall(b"redirected")
+print(server.recv(99).decode(), type(client).__module__.partition(".")[0])
+"""
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+@pytest.mark.parametrize("proto", [0, socket.IPPROTO_TCP])
+def test_streams_become_sctp(run_program, family, proto):
+    """Case 161: with protocol 0 and with TCP's; TCP_NODELAY is SCTP_NODELAY."""
+    host = "127.0.0.1" if family == socket.AF_INET else "::1"
+    shown = run_program(REDIRECTED, "--tcp-to-sctp", arguments=(host, str(int(family)), str(proto)))
+    assert shown.split() == ["1", "0", "redirected", "pysctpsock"]
 
 
 def test_functions_that_make_sockets_make_tcp(run_program):

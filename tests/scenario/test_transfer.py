@@ -530,7 +530,7 @@ def test_data_beyond_the_window_is_dropped_and_answered():
 
 
 def test_nagle_gathers_small_messages():
-    """9260-6.10: while something is in flight small chunks wait for a full packet or its acknowledgement."""
+    """9260-6.10, case 160: while something is in flight small chunks wait for a full packet or its SACK."""
     p = pair(link=Link(delay=20 * MILLISECOND))
     for _ in range(100):
         p.client.send(b"small")
@@ -541,7 +541,7 @@ def test_nagle_gathers_small_messages():
 
 
 def test_nodelay_sends_at_once():
-    """SCTP_NODELAY (RFC 6458 section 8.1.5): every message leaves when it is sent, as far as cwnd allows."""
+    """Case 160, RFC 6458 section 8.1.5: every message leaves when it is sent, as far as cwnd allows."""
     p = pair(link=Link(delay=20 * MILLISECOND), parameters=parameters(nodelay=True))
     start = p.network.now
     for _ in range(20):
