@@ -179,8 +179,8 @@ def path_of_thresholds(target: Target, storage: Any) -> dict[str, Any] | None:
     """As known_address(), but ENOENT for an address that is none of the peer's."""
     try:
         return known_address(target, storage)
-    except OSError as problem:
-        raise error(errno.ENOENT, problem.strerror) from None
+    except OSError:
+        raise error(errno.ENOENT, f"no path to {storage.address}") from None
 
 
 def thresholds_get(target: Target, request: Any) -> Any:
