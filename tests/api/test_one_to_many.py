@@ -132,6 +132,15 @@ def test_no_association_to_end(sockets, flag):
     assert client.open_associations() == []
 
 
+def test_address_over_wants_an_address(sockets):
+    """Case 73: EINVAL with an id alone; the association goes on."""
+    server, client, _, client_id = associated(sockets)
+    with raises(errno.EINVAL):
+        client.sendmsg([b"x"], to(client_id, socket.SCTP_ADDR_OVER))
+    assert client.sendmsg([b"x"], to(client_id, socket.SCTP_ADDR_OVER), 0, server.getsockname()) == 1
+    assert message(server)[0] == b"x"
+
+
 @pytest.mark.parametrize("stream", [10, 65535])
 def test_a_message_that_cannot_go_begins_nothing(sockets, stream):
     """Case 74: the stream number is looked at before an association is begun."""
