@@ -153,14 +153,24 @@ def test_authentication_is_off(sockets):
 
 # ------------------------------------------------------------------ sendv and recvv
 
-def test_sendv_with_addresses(sockets):
-    """Cases 124, 125: five addresses, no information: the association is set up; the length comes back."""
+@pytest.mark.parametrize("way", ["sctp_sendv", "sendmsg"])
+def test_sends_with_addresses(sockets, way):
+    """Cases 124, 125: five addresses, no information: the association is set up; the length comes back.
+
+    sendmsg has all but the first as ancillary data (RFC 6458 sections 5.3.9 and 5.3.10), IPv4's mapped.
+    """
     server = sockets.many(bound=False, listening=False)
     socket.sctp_bindx(server, [(host, 0) for host in sockets.hosts(71, 5)], socket.SCTP_BINDX_ADD_ADDR)
     addresses = socket.sctp_getladdrs(server)
     server.listen(1)
     client = sockets.many(bound=False, listening=False)
-    assert socket.sctp_sendv(client, [b"one ", b"two ", b"three"], addresses) == 13
+    buffers = [b"one ", b"two ", b"three"]
+    if way == "sctp_sendv":
+        assert socket.sctp_sendv(client, buffers, addresses) == 13
+    else:
+        kind = socket.SCTP_DSTADDRV4 if sockets.family == AF_INET else socket.SCTP_DSTADDRV6
+        more = [(IPPROTO_SCTP, kind, socket.inet_pton(sockets.family, host)) for host, *_ in addresses[1:]]
+        assert client.sendmsg(buffers, more, 0, addresses[0]) == 13
     assert server.recvmsg(100, 100)[::2] == (b"one two three", socket.MSG_EOR)
     [association] = client.open_associations()
     assert sorted(socket.sctp_getpaddrs(client, association.assoc_id)) == sorted(addresses)

@@ -2,6 +2,7 @@
 import errno
 import select
 import struct
+import time
 
 import gevent
 import pytest
@@ -354,12 +355,14 @@ def test_autoclose(sockets):
     for sock in (server, client):
         sock.setsockopt(IPPROTO_SCTP, socket.SCTP_AUTOCLOSE, 1)
         assert sock.getsockopt(IPPROTO_SCTP, socket.SCTP_AUTOCLOSE) == 1
+    begin = time.monotonic()
     client.sendto(b"x", server.getsockname())
     assert change(server, SCTP_COMM_UP).sac_assoc_id
     change(client, SCTP_COMM_UP)
     assert message(server)[0] == b"x"
     change(server, SCTP_SHUTDOWN_COMP)
     change(client, SCTP_SHUTDOWN_COMP)
+    assert time.monotonic() - begin > 0.99
     assert len(server.open_associations()) == 1
 
 
