@@ -6,6 +6,7 @@ overrides is called by makefile()'s files, as with the standard socket.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from gevent.monkey import get_original
@@ -79,5 +80,4 @@ def _passing_on(name: str) -> Callable[..., Any]:
 for _name in dir(_original):
     if not _name.startswith("_") and _name not in vars(Holder):
         _is_method = callable(getattr(_original, _name))
-        setattr(Holder, _name, _passing_on(_name) if _is_method else property(
-            lambda self, name=_name: getattr(self._held, name)))
+        setattr(Holder, _name, _passing_on(_name) if _is_method else property(attrgetter(f"_held.{_name}")))

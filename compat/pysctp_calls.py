@@ -94,7 +94,7 @@ def new_socket(family: int, style: int, of_kernel: bool) -> Any:
     """An SCTP socket, of the kernel or of this library."""
     if of_kernel:
         return kernel.new_socket(family, style)
-    return _socket(family, style, c.IPPROTO_SCTP)  # type: ignore[call-arg]
+    return _socket(family, style, c.IPPROTO_SCTP)
 
 
 def socket_of(fd: Any) -> Any:
