@@ -4,6 +4,7 @@ PYSCTPSOCK_BUILD chooses the mode: release (default), trace (line coverage of th
 (branch coverage in the generated C), asan (address and undefined-behaviour sanitizers) or fuzz (the same,
 and coverage for libFuzzer; clang).
 """
+import contextlib
 import os
 import shutil
 import sys
@@ -65,34 +66,47 @@ def drop_other_mode():
     stamp.write_text(MODE)
 
 
-drop_other_mode()
+@contextlib.contextmanager
+def alone():
+    """Builds of several Pythons share the generated C: one waits for the other."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    Path("build").mkdir(exist_ok=True)
+    with open(Path("build") / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-setup(
-    ext_modules=cythonize(
-        [
-            Extension(
-                f"pysctpsock._cy.{src.stem}",
-                [str(src)],
-                include_dirs=[str(CY)],
-                define_macros=MACROS,
-                extra_compile_args=CFLAGS,
-                extra_link_args=LDFLAGS,
-            )
-            for src in sorted(CY.glob("*.pyx"))
-        ],
-        include_path=[cimport_root()],
-        build_dir=None if MODE == "trace" else str(BUILD / "c"),  # coverage wants the C beside its .pyx
-        annotate=bool(os.environ.get("PYSCTPSOCK_ANNOTATE")),
-        nthreads=os.cpu_count() or 1,
-        emit_linenums=MODE in ("asan", "fuzz"),
-        compiler_directives={
-            "language_level": 3,
-            "wraparound": False,
-            "cdivision": True,
-            "embedsignature": True,
-            **DIRECTIVES,
-        },
-    ),
-    options={"build": {"build_base": str(BUILD)}, "build_ext": {"parallel": os.cpu_count() or 1}},
-)
+with alone():
+    drop_other_mode()
+    setup(
+        ext_modules=cythonize(
+            [
+                Extension(
+                    f"pysctpsock._cy.{src.stem}",
+                    [str(src)],
+                    include_dirs=[str(CY)],
+                    define_macros=MACROS,
+                    extra_compile_args=CFLAGS,
+                    extra_link_args=LDFLAGS,
+                )
+                for src in sorted(CY.glob("*.pyx"))
+            ],
+            include_path=[cimport_root()],
+            build_dir=None if MODE == "trace" else str(BUILD / "c"),  # coverage wants the C beside its .pyx
+            annotate=bool(os.environ.get("PYSCTPSOCK_ANNOTATE")),
+            nthreads=os.cpu_count() or 1,
+            emit_linenums=MODE in ("asan", "fuzz"),
+            compiler_directives={
+                "language_level": 3,
+                "wraparound": False,
+                "cdivision": True,
+                "embedsignature": True,
+                **DIRECTIVES,
+            },
+        ),
+        options={"build": {"build_base": str(BUILD)}, "build_ext": {"parallel": os.cpu_count() or 1}},
+    )
