@@ -19,7 +19,7 @@ cdef enum ChunkState:
 cdef enum SackVerdict:
     SACK_TAKEN = 0
     SACK_OLD = 1                 # 9260-6.2.1-02
-    SACK_LIES = -2               # acks what was never sent, or blocks out of order: abort (9260-6.2.1-05)
+    SACK_LIES = -2               # acks what was never sent: abort (9260-6.2.1-05)
 
 
 cdef struct OutChunk:
@@ -61,7 +61,7 @@ cdef class Outstanding:
     cdef readonly uint32_t abandoned         # chunks given up that the ack point has not passed
     cdef readonly tsn_t advanced_peer_ack_point      # all up to here is acknowledged or abandoned
     cdef tsn_t scan                          # no chunk before this one is marked
-    cdef tsn_t highest_gap_acked             # the highest TSN that a gap block has acknowledged
+    cdef tsn_t highest_gap_acked             # the highest TSN of the last SACK's gap blocks
     cdef bint has_gap_acked
     cdef tsn_t newest_acked                  # HTNA: the highest TSN that the SACK being processed newly acks
     cdef bint any_newly_acked

@@ -122,7 +122,7 @@ cdef class Outstanding:
         """
         cdef tsn_t tsn, bound
         cdef uint32_t offered = sack.cumulative_tsn_ack - self.cumulative_tsn_ack, index
-        cdef uint16_t start, end, previous = 0
+        cdef uint16_t start, end
         cdef OutChunk *chunk
         cdef Flight *flight
         cdef int path
@@ -134,9 +134,8 @@ cdef class Outstanding:
         for index in range(sack.gap_count):
             start = get16(sack.gaps + 4 * index)
             end = get16(sack.gaps + 4 * index + 2)
-            if start <= previous or end < start or end > bound:
+            if start <= end and end > bound:
                 return SACK_LIES
-            previous = end
         for path in range(self.flight_count):
             flight = &self.flights[path]
             flight.newly_acked = flight.duplicated = 0
@@ -187,24 +186,29 @@ cdef class Outstanding:
                 self.flights[chunk.path].duplicated += chunk_size(chunk)
 
     cdef void process_gaps(self, const SackView *sack) noexcept nogil:
+        """Walk once over what the blocks span.
+
+        Of a block that overlaps earlier ones, or lies below them, only what is above them counts: that blocks
+        are isolated is a SHOULD (9260-3.3.4-03).
+        """
         cdef tsn_t tsn = self.cumulative_tsn_ack + 1, first, last
         cdef uint32_t index
         for index in range(sack.gap_count):
             first = sack.cumulative_tsn_ack + get16(sack.gaps + 4 * index)
             last = sack.cumulative_tsn_ack + get16(sack.gaps + 4 * index + 2)
-            self.take_back(tsn, first)
-            tsn = first
+            if tsn_lt(last, first) or tsn_lt(last, tsn):
+                continue
+            if tsn_lt(tsn, first):
+                self.take_back(tsn, first)
+                tsn = first
             while tsn != last + 1:
                 if self.chunk(tsn).state == IN_FLIGHT or self.chunk(tsn).state == MARKED:
                     self.acknowledge(self.chunk(tsn), tsn)
-                    if not self.has_gap_acked or tsn_lt(self.highest_gap_acked, tsn):
-                        self.highest_gap_acked = tsn
-                        self.has_gap_acked = True
                 tsn += 1
         if self.has_gap_acked and tsn_le(tsn, self.highest_gap_acked):
             self.take_back(tsn, self.highest_gap_acked + 1)
-            self.has_gap_acked = sack.gap_count != 0
-            self.highest_gap_acked = tsn - 1
+        self.has_gap_acked = tsn != self.cumulative_tsn_ack + 1
+        self.highest_gap_acked = tsn - 1
 
     cdef void take_back(self, tsn_t tsn, tsn_t until) noexcept nogil:
         """Chunks of [tsn, until) that were gap-acked and no longer are: the peer reneged (9260-6.2.1-04)."""
@@ -250,12 +254,11 @@ cdef class Outstanding:
 
         In Fast Recovery a SACK that advances the ack point counts for all TSNs that it reports missing.
         """
-        cdef tsn_t tsn = self.cumulative_tsn_ack + 1, until
+        cdef tsn_t tsn = self.cumulative_tsn_ack + 1, until = self.highest_gap_acked
         cdef uint32_t found = 0
         cdef OutChunk *chunk
-        if sack.gap_count == 0:
+        if sack.gap_count == 0 or not self.has_gap_acked:
             return 0
-        until = sack.cumulative_tsn_ack + get16(sack.gaps + 4 * (sack.gap_count - 1))
         if not (self.fast_recovery and advanced):
             if not self.any_newly_acked:
                 return 0
