@@ -32,8 +32,8 @@ from .setup cimport on_cookie_ack, on_init_ack, on_stale_cookie, on_t1
 from .serial cimport tsn_t
 from .tcb cimport MOST_CAUSES, MOST_CONTROL, Tcb
 from .teardown cimport (
-    abort_association, on_abort, on_autoclose, on_error, on_shutdown, on_shutdown_ack, on_shutdown_complete,
-    on_t2, on_t5, peer_is_alive, shutdown_primitive,
+    abort_association, guard_orphan, on_abort, on_autoclose, on_error, on_shutdown, on_shutdown_ack,
+    on_shutdown_complete, on_t2, on_t5, peer_is_alive, shutdown_primitive,
 )
 from .timers cimport (
     TIMER_AUTOCLOSE, TIMER_LIFETIME, TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD,
@@ -242,7 +242,7 @@ cdef class Association(Tcb):
         cdef Message *message
         if self.state != ESTABLISHED and self.state != COOKIE_WAIT and self.state != COOKIE_ECHOED:
             return EPIPE if self.ended else ESHUTDOWN
-        if self.shutdown_when_up:
+        if self.shutdown_requested:
             return ESHUTDOWN
         if length > <Py_ssize_t>self.parameters.send_buffer:
             return EMSGSIZE
@@ -354,6 +354,7 @@ cdef class Association(Tcb):
             abort_association(self, [make_tlv(USER_INITIATED_ABORT, b"")], ECONNABORTED)
         else:
             shutdown_primitive(self, now)
+            guard_orphan(self, now)
             self.reschedule()
 
     def path(self, str host not None) -> Path:

@@ -1,6 +1,4 @@
 """Paths at work: verification, HEARTBEAT, error counters, failure (RFC 9260 sections 5.4 and 8.1 to 8.3)."""
-import errno
-
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -14,10 +12,9 @@ from .proto cimport (
 )
 from .rto cimport rto_back_off, rto_sample
 from .tcb cimport Tcb
-from .teardown cimport COMM_LOST, SN_PEER_ADDR_CHANGE, delete_tcb
+from .teardown cimport SN_PEER_ADDR_CHANGE, give_up
 from .wire cimport COMMON_HEADER, ChunkView
 
-cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef enum:
     NONCE = 16                   # bytes; at least 64 bits (9260-3.3.5-03)
     UNTOLD_MTU = 576             # taken where a router does not tell its MTU (RFC 1191 section 5)
@@ -106,7 +103,7 @@ cdef int count_error(Tcb t, Path path) except -1:
     t.error_count += 1
     count_path_error(t, path)
     if t.error_count > t.parameters.association_max_retrans:
-        delete_tcb(t, ETIMEDOUT, COMM_LOST)
+        give_up(t, b"Association.Max.Retrans exceeded")
     return 0
 
 

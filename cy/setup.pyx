@@ -32,9 +32,9 @@ from .sendq cimport Message
 from .tcb cimport Tcb
 from .teardown cimport (
     AUTH_NO_AUTH, CANT_STR_ASSOC, COMM_UP, RESTART, SN_ADAPTATION_INDICATION, SN_AUTHENTICATION_EVENT,
-    abort_association, delete_tcb, shutdown_primitive, tell_change,
+    abort_association, delete_tcb, give_up, shutdown_primitive, tell_change,
 )
-from .timers cimport TIMER_AUTOCLOSE, TIMER_T1, stop_all
+from .timers cimport TIMER_AUTOCLOSE, TIMER_T1, TIMER_T5_GUARD, stop_all
 from .tsnmap cimport TsnMap
 from .user cimport CONNECTED, WRITABLE
 from .wire cimport ChunkView
@@ -154,7 +154,7 @@ cdef int come_up(Tcb t, int64_t now) except -1:
     start_idling(t, now)
     if t.user is not None:
         t.user.signal(CONNECTED | WRITABLE)
-    if t.shutdown_when_up:
+    if t.shutdown_requested:
         shutdown_primitive(t, now)
     t.want_transmit()
     return 0
@@ -372,7 +372,12 @@ cdef int collide(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
 
 
 cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) except -1:
-    """Action A: the peer lost its TCB and began anew; ours starts again under the user's eyes."""
+    """Action A: the peer lost its TCB and began anew; ours starts again under the user's eyes.
+
+    A user that has asked for the end gets it: SHUTDOWN goes with the COOKIE ACK.  Nor does the guard of an
+    orphan begin anew, or a peer could keep one by restarts.
+    """
+    cdef int64_t guard = t.timers.deadline[TIMER_T5_GUARD]
     fail_all(t, 0)
     give_up_pieces(t)
     t.reassembly.reset()
@@ -384,6 +389,8 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     t.local_initial_tsn = cookie.local_initial_tsn
     t.local_tie_tag = t.peer_tie_tag = 0
     stop_all(&t.timers)
+    if t.detached:
+        t.timers.deadline[TIMER_T5_GUARD] = guard
     t.cookie_echo = None
     t.cookie_echo_due = False
     t.probing = t.probe_outstanding = t.fast_retransmit_now = t.timeout_retransmit_now = False
@@ -405,7 +412,7 @@ cdef int restart(Tcb t, StateCookie cookie, const Route *route, int64_t now) exc
     tell_change(t, RESTART, 0, b"")
     start_idling(t, now)
     send_cookie_ack(t, now)
-    if t.detached:                           # nobody is left who could end it
+    if t.shutdown_requested:
         shutdown_primitive(t, now)
     return 0
 
@@ -504,7 +511,7 @@ cdef int on_stale_cookie(Tcb t, uint32_t staleness, int64_t now) except -1:
     """5.2.6, third way: a new INIT that asks for a longer cookie life."""
     cdef uint32_t milliseconds
     t.stale_cookies += 1
-    if t.stale_cookies > t.parameters.max_init_retransmits:
+    if t.stale_cookies > t.parameters.max_init_retransmits:      # the peer has no TCB that could be told
         return delete_tcb(t, ETIMEDOUT, CANT_STR_ASSOC)
     milliseconds = min(staleness // 1000 + 1, <uint32_t>(t.primary.rto.srtt // 1000 + 1000))
     mark_all(t)                              # DATA that went with the COOKIE ECHO was dropped with it
@@ -520,7 +527,7 @@ cdef int on_t1(Tcb t, int64_t now) except -1:
     """T1-init or T1-cookie expired: the same again, at most Max.Init.Retransmits times (9260-4-07, 4-09)."""
     t.retransmissions += 1
     if t.retransmissions > t.parameters.max_init_retransmits:
-        return delete_tcb(t, ETIMEDOUT, CANT_STR_ASSOC)
+        return give_up(t, b"no answer to INIT or COOKIE ECHO")
     t.back_off = min(2 * t.back_off, t.parameters.max_init_timeout)
     t.timers.deadline[TIMER_T1] = now + t.back_off
     t.primary = t.paths[(t.primary.index + 1) % t.given_addresses]       # 9260-5.1-06: they take turns

@@ -104,7 +104,9 @@ cdef class Tcb(Schedulable):
     cdef int64_t setup_sent                  # when INIT first went, for the first round-trip measurement
     cdef uint32_t stale_cookies
     cdef bint writer_waiting
-    cdef bint shutdown_when_up               # the user closed during set-up, with data queued
+    cdef bint shutdown_requested             # by the user, in whatever state: it outlasts set-up and restart
+    cdef uint64_t orphan_bytes               # of a closed user, in the send buffer when T5 last began
+    cdef uint64_t orphan_step                # so many less of them make T5 begin again
 
     # in
     cdef readonly TsnMap tsn_map

@@ -31,6 +31,7 @@ cdef enum:
 cdef int tell_change(Tcb t, int change, int error_code, bytes info) except -1
 cdef int delete_tcb(Tcb t, int error, int change) except -1
 cdef int abort_association(Tcb t, list causes, int error) except -1        # ABORT to the peer, then delete
+cdef int give_up(Tcb t, bytes reason) except -1            # the peer does not answer: the same, ETIMEDOUT
 cdef int shutdown_primitive(Tcb t, int64_t now) except -1                  # the user asks
 cdef int continue_shutdown(Tcb t, int64_t now) except -1                   # nothing is outstanding any more?
 cdef int room_for_writer(Tcb t) except -1                                  # something left the send buffer
@@ -43,5 +44,6 @@ cdef int on_error(Tcb t, const ChunkView *chunk, int64_t now) except -1
 cdef int peer_is_alive(Tcb t, int64_t now) except -1      # a packet came in SHUTDOWN-SENT
 cdef int on_t2(Tcb t, int64_t now) except -1
 cdef int on_autoclose(Tcb t, int64_t now) except -1
+cdef int guard_orphan(Tcb t, int64_t now) except -1       # the user has closed: T5 bounds what is left
 cdef int on_t5(Tcb t, int64_t now) except -1
 cdef int answer_data_in_shutdown_sent(Tcb t, int64_t now) except -1

@@ -1,7 +1,7 @@
 """The ends of an association: graceful shutdown, abort, failure (RFC 9260 sections 8.1, 9.1, 9.2)."""
 import errno
 
-from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
 from .chunks cimport make_abort, make_chunk, make_shutdown, make_tlv
 from .delivery cimport give_up_pieces
@@ -9,9 +9,9 @@ from .emit cimport emit_on
 from .failed cimport fail_all
 from .path cimport Path
 from .proto cimport (
-    CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, ESTABLISHED, FLAG_T, SHUTDOWN,
-    SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED, SHUTDOWN_SENT,
-    USER_INITIATED_ABORT,
+    CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, ESTABLISHED, FLAG_T, PROTOCOL_VIOLATION,
+    SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
+    SHUTDOWN_SENT, USER_INITIATED_ABORT,
 )
 from .tcb cimport Tcb
 from .timers cimport TIMER_AUTOCLOSE, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD, stop_all
@@ -23,6 +23,7 @@ cdef int ECONNREFUSED = errno.ECONNREFUSED
 cdef int ECONNRESET = errno.ECONNRESET
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef enum:
+    ORPHAN_STEPS = 16            # of what an orphan has in its send buffer one goes each guard interval
     MOST_UNREAD = 1000           # records of a user who does not read; then reports of the peer are lost
 cdef bytes SHUTDOWN_ACK_CHUNK = make_chunk(SHUTDOWN_ACK, 0, b"")
 cdef bytes SHUTDOWN_COMPLETE_CHUNK = make_chunk(SHUTDOWN_COMPLETE, 0, b"")
@@ -63,10 +64,19 @@ cdef int delete_tcb(Tcb t, int error, int change) except -1:
 
 cdef int abort_association(Tcb t, list causes, int error) except -1:
     """Tell the peer by ABORT and delete the TCB (9.1).  `causes` are encoded."""
-    if not t.ended and t.peer_tag:
-        emit_on(t, t.sending_path(), t.peer_tag, make_abort(False, causes))
     if causes:
         t.cause_code = (causes[0][0] << 8) | causes[0][1]        # the user gets the causes of the peer only
+    return send_abort_and_delete(t, causes, error)
+
+
+cdef int give_up(Tcb t, bytes reason) except -1:
+    """Nobody answers any more (8.1, 9.2).  A peer that only is unheard is told, as by Linux and usrsctp."""
+    return send_abort_and_delete(t, [make_tlv(PROTOCOL_VIOLATION, reason)], ETIMEDOUT)
+
+
+cdef int send_abort_and_delete(Tcb t, list causes, int error) except -1:
+    if not t.ended and t.peer_tag:
+        emit_on(t, t.sending_path(), t.peer_tag, make_abort(False, causes))
     return delete_tcb(t, error, CANT_STR_ASSOC if t.state in (COOKIE_WAIT, COOKIE_ECHOED) else COMM_LOST)
 
 
@@ -75,6 +85,11 @@ cdef int shutdown_primitive(Tcb t, int64_t now) except -1:
 
     A message without its end (RFC 6458 section 8.1.26) cannot be finished any more: that is an ABORT.
     """
+    t.shutdown_requested = True
+    return begin_shutdown(t, now)
+
+
+cdef int begin_shutdown(Tcb t, int64_t now) except -1:
     if t.send_queue.open and t.state in (ESTABLISHED, COOKIE_WAIT, COOKIE_ECHOED):
         return abort_association(t, [make_tlv(USER_INITIATED_ABORT, b"a message without its end")],
                                  ECONNABORTED)
@@ -83,9 +98,7 @@ cdef int shutdown_primitive(Tcb t, int64_t now) except -1:
         continue_shutdown(t, now)
         t.want_transmit()
     elif t.state in (COOKIE_WAIT, COOKIE_ECHOED) and t.send_queue.count == 0 and t.outstanding.count() == 0:
-        abort_association(t, [], 0)
-    elif t.state in (COOKIE_WAIT, COOKIE_ECHOED):
-        t.shutdown_when_up = True            # data is queued: it goes first
+        abort_association(t, [], 0)          # else the data that is queued goes first
     return 0
 
 
@@ -95,7 +108,8 @@ cdef int continue_shutdown(Tcb t, int64_t now) except -1:
         return 0
     if t.state == SHUTDOWN_PENDING:
         t.state = SHUTDOWN_SENT
-        t.timers.deadline[TIMER_T5_GUARD] = now + 5 * t.parameters.rto_max
+        if not t.detached:                   # an orphan's runs already, and nothing puts it off
+            start_guard(t, now)
         start_t2(t, now)
         send_shutdown(t)
     elif t.state == SHUTDOWN_RECEIVED:
@@ -159,7 +173,7 @@ cdef int on_t2(Tcb t, int64_t now) except -1:
     """T2-shutdown expired: SHUTDOWN or SHUTDOWN ACK again, up to Association.Max.Retrans times."""
     t.retransmissions += 1
     if t.retransmissions > t.parameters.association_max_retrans:
-        return delete_tcb(t, ETIMEDOUT, COMM_LOST)
+        return give_up(t, b"no answer to SHUTDOWN or SHUTDOWN ACK")
     t.back_off = min(2 * t.back_off, t.parameters.rto_max)
     t.timers.deadline[TIMER_T2_SHUTDOWN] = now + t.back_off
     if t.state == SHUTDOWN_SENT:
@@ -169,9 +183,31 @@ cdef int on_t2(Tcb t, int64_t now) except -1:
     return 0
 
 
+cdef int start_guard(Tcb t, int64_t now) except -1:
+    t.timers.deadline[TIMER_T5_GUARD] = now + 5 * t.parameters.rto_max
+    return 0
+
+
+cdef int guard_orphan(Tcb t, int64_t now) except -1:
+    """The user has closed: whatever the peer does, in whatever state, T5 ends what is left."""
+    t.orphan_bytes = t.send_queue.bytes_charged
+    t.orphan_step = t.orphan_bytes // ORPHAN_STEPS + 1
+    if t.timers.deadline[TIMER_T5_GUARD] == INT64_MAX:
+        start_guard(t, now)
+    return 0
+
+
 cdef int on_t5(Tcb t, int64_t now) except -1:
-    """9260-9.2-04: the guard bounds the whole shutdown."""
-    return abort_association(t, [], ETIMEDOUT)
+    """9260-9.2-04: the guard bounds the whole shutdown.
+
+    An orphan that has data gets another turn if the peer has taken a good part of it in the last one.  That
+    is what the cumulative ack has passed: gap blocks can be taken back, probes of a shut window take nothing.
+    """
+    cdef uint64_t left = t.send_queue.bytes_charged
+    if t.orphan_bytes and left <= t.orphan_bytes - min(t.orphan_bytes, t.orphan_step):
+        t.orphan_bytes = left
+        return start_guard(t, now)
+    return give_up(t, b"T5-shutdown-guard expired")
 
 
 cdef int on_autoclose(Tcb t, int64_t now) except -1:
@@ -184,12 +220,14 @@ cdef int on_autoclose(Tcb t, int64_t now) except -1:
         t.timers.deadline[TIMER_AUTOCLOSE] = last + t.parameters.autoclose
         return 0
     t.timers.deadline[TIMER_AUTOCLOSE] = INT64_MAX
-    return shutdown_primitive(t, now)
+    return begin_shutdown(t, now)            # nobody asked: a peer that restarts meanwhile may go on
 
 
 cdef int on_shutdown(Tcb t, const ChunkView *chunk, int64_t now) except -1:
-    """SHUTDOWN (9.2); its cumulative ack was applied before."""
-    t.retransmissions = 0
+    """SHUTDOWN (9.2); its cumulative ack was applied before.
+
+    In SHUTDOWN-ACK-SENT it does not clear the count of T2: only the sender of a SHUTDOWN does that.
+    """
     if t.state in (ESTABLISHED, SHUTDOWN_PENDING):
         t.state = SHUTDOWN_RECEIVED
         tell_peer_shutdown(t)

@@ -22,7 +22,20 @@ from net import (
     connect,
     parameters,
 )
-from packets import ABORT, COOKIE_ACK, COOKIE_ECHO, DATA, ERROR, INIT, INIT_ACK, SHUTDOWN_ACK, STATE_COOKIE
+from packets import (
+    ABORT,
+    COOKIE_ACK,
+    COOKIE_ECHO,
+    DATA,
+    ERROR,
+    INIT,
+    INIT_ACK,
+    SACK,
+    SHUTDOWN,
+    SHUTDOWN_ACK,
+    SHUTDOWN_COMPLETE,
+    STATE_COOKIE,
+)
 
 FIRST, OTHER, STRANGE = "10.0.0.1", "10.0.0.3", "10.0.0.5"
 STALE_COOKIE, NEW_ADDRESSES, COOKIE_WHILE_SHUTTING_DOWN = 3, 11, 10
@@ -346,6 +359,88 @@ def test_new_address_in_cookie_echoed(both):
     assert [code for code, _ in answer[ABORT].causes] == [NEW_ADDRESSES]
     both.ask(packets.chunk(COOKIE_ACK))
     assert both.client.state == State.ESTABLISHED
+
+
+# --- the SHUTDOWN states
+
+
+def begin_anew(net):
+    """The peer has lost its TCB and sets the association up again; what the COOKIE ECHO is answered with."""
+    net.tag, net.tsn, net.ssn = net.tag + 1, 5000, 0
+    net.forget()
+    net.ask(packets.init(net.tag, net.tsn, parameters=address_list(FIRST, OTHER)), tag=0)
+    (answer,) = [packet for packet in net.inbox if INIT_ACK in packet.types]
+    net.peer_tag, net.peer_tsn = answer[INIT_ACK].initiate_tag, answer[INIT_ACK].initial_tsn
+    return net.ask(echo(cookie_of(answer)))
+
+
+@pytest.mark.parametrize("leave", ["shutdown", "close"])
+@pytest.mark.parametrize("state", ["SHUTDOWN_PENDING", "SHUTDOWN_SENT", "SHUTDOWN_RECEIVED"])
+def test_shutdown_survives_a_restart(net, state, leave):
+    """9260-5.2.4-04, 9260-9.2-01: the user has asked for the end, and gets it of the new association too.
+
+    COOKIE ACK and SHUTDOWN go together, as Linux sends them.
+    """
+    if state != "SHUTDOWN_SENT":
+        net.side.send(b"never acknowledged")
+        net.wait(10 * MILLISECOND)
+    if state == "SHUTDOWN_RECEIVED":
+        net.ask(packets.shutdown(net.peer_tsn - 1))
+    if leave == "shutdown":
+        net.side.shutdown()
+    else:
+        net.side.association.close(net.network.now)
+    net.wait(MILLISECOND)
+    assert net.side.state == State[state]
+    (answer,) = begin_anew(net)
+    assert (answer.types, answer.tag) == ([COOKIE_ACK, SHUTDOWN], net.tag)
+    assert answer[SHUTDOWN].cumulative_tsn_ack == net.tsn - 1
+    assert net.side.state == State.SHUTDOWN_SENT
+    assert net.side.association.submit(b"no more", now=net.network.now) == errno.ESHUTDOWN
+    assert assoc_changes(net.side) == ([0, RESTART] if leave == "shutdown" else [0])
+    (answer,) = net.ask(packets.chunk(SHUTDOWN_ACK))
+    assert answer.types == [SHUTDOWN_COMPLETE]
+    assert net.side.association.ended and net.side.error == 0
+    assert net.endpoint.association_count == 0
+
+
+def test_shutdown_of_the_peer_does_not_survive_its_restart(net):
+    """9260-5.2.4-04: it was the peer that wanted to end, and it begins anew; our user may go on."""
+    net.side.send(b"never acknowledged")
+    net.wait(10 * MILLISECOND)
+    net.ask(packets.shutdown(net.peer_tsn - 1))
+    assert net.side.state == State.SHUTDOWN_RECEIVED
+    (answer,) = begin_anew(net)
+    assert answer.types == [COOKIE_ACK]
+    net.side.send(b"goes on")
+    (answer,) = net.wait(10 * MILLISECOND)
+    assert answer[DATA].payload == b"goes on"
+
+
+def test_shutdown_that_survived_is_repeated(net):
+    """9260-9.2-01: the packet with COOKIE ACK and SHUTDOWN is lost; both come again."""
+    net.side.shutdown()
+    net.wait(MILLISECOND)
+    begin_anew(net)
+    (again,) = net.wait(5 * SECOND)[:1]
+    assert again.types == [SHUTDOWN]
+    assert SACK not in again.types
+
+
+def test_autoclose_does_not_survive_a_restart():
+    """RFC 6458 section 8.1.8: the association was idle, but whoever begins anew has something to say."""
+    made = parameters(autoclose=5 * SECOND)
+    network = watch(Network(3))
+    host = network.host("server", SERVER, parameters=made)
+    net = Puppet(network, FIRST)
+    net.server, net.endpoint = Server(network, host, parameters=made), host.endpoint
+    net.establish()
+    (side,) = net.server.sides
+    net.wait(6 * SECOND)
+    assert side.state == State.SHUTDOWN_SENT
+    net.tag, net.tsn = 0x99, 5000
+    net.establish()
+    assert side.state == State.ESTABLISHED
 
 
 # --- SHUTDOWN-ACK-SENT
