@@ -65,6 +65,7 @@ cdef class Outstanding:
     cdef bint has_gap_acked
     cdef tsn_t newest_acked                  # HTNA: the highest TSN that the SACK being processed newly acks
     cdef bint any_newly_acked
+    cdef uint32_t bytes_newly_acked          # user data
     cdef uint8_t sack_number                 # of the SACK being processed, 1 to 255
     cdef readonly bint fast_recovery
     cdef tsn_t fast_recovery_exit            # 7.2.4: ends when all up to here is acknowledged
@@ -81,8 +82,8 @@ cdef class Outstanding:
     cdef uint32_t count_misses(self, const SackView *sack, bint advanced) noexcept nogil  # how many it marks
     cdef OutChunk *next_marked(self, tsn_t *tsn) noexcept nogil
     cdef void sent_again(self, OutChunk *chunk, tsn_t tsn, uint8_t path) noexcept nogil
-    # T3-rtx: all in flight on the path are lost and go to `target`; how many
-    cdef uint32_t mark_path(self, int path, int target) noexcept nogil
+    # What is in flight on the path, below TSN `until`, is lost and goes to `target`; how many
+    cdef uint32_t mark_path(self, int path, int target, tsn_t until) noexcept nogil
     cdef void clear(self, SendQueue queue) noexcept
     # 3758-3.5-03: all chunks of the message that has this TSN are abandoned
     cdef void abandon(self, tsn_t tsn) noexcept nogil

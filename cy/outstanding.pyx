@@ -110,6 +110,7 @@ cdef class Outstanding:
             flight.timing = False            # mark() ends it for what is sent again: Karn (9260-6.3.1-06)
             flight.rtt = 0
         chunk.state = ACKED
+        self.bytes_newly_acked += chunk.length
         self.newest_acked = tsn
         self.any_newly_acked = True
 
@@ -144,6 +145,7 @@ cdef class Outstanding:
             flight.lost = False
             flight.rtt = -1
         self.any_newly_acked = False
+        self.bytes_newly_acked = 0
         self.sack_number = self.sack_number % 255 + 1
         if sack.duplicate_count:
             self.count_duplicates(sack)
@@ -315,19 +317,21 @@ cdef class Outstanding:
             flight.has_lowest = True
             flight.lowest = tsn
 
-    cdef uint32_t mark_path(self, int path, int target) noexcept nogil:
+    cdef uint32_t mark_path(self, int path, int target, tsn_t until) noexcept nogil:
         cdef tsn_t tsn = self.cumulative_tsn_ack + 1
         cdef uint32_t found = 0
         cdef OutChunk *chunk
-        while tsn != self.next_tsn:
+        while tsn_lt(tsn, until):
             chunk = self.chunk(tsn)
             if chunk.state == IN_FLIGHT and chunk.path == path:
                 self.mark(chunk, tsn)
                 chunk.target = <uint8_t>target
                 found += 1
             tsn += 1
-        self.flights[path].has_lowest = False
-        self.flights[path].timing = False
+        if until == self.next_tsn:
+            self.flights[path].has_lowest = self.flights[path].timing = False
+        else:
+            self.find_lowest()
         return found
 
     # --- abandoned chunks (RFC 3758 section 3.5)
@@ -518,7 +522,7 @@ cdef class Outstanding:
         return verdict, self.count_misses(&sack, self.cumulative_tsn_ack != before)
 
     def mark_lost(self, int path=0, target=None) -> int:
-        return self.mark_path(path, path if target is None else target)
+        return self.mark_path(path, path if target is None else target, self.next_tsn)
 
     def enter_fast_recovery(self) -> None:
         self.fast_recovery = True

@@ -1,11 +1,12 @@
 """Paths at work: verification, HEARTBEAT, error counters, failure (RFC 9260 sections 5.4 and 8.1 to 8.3)."""
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
 from .address cimport Address, Route, host_from_address, is_ipv4, is_unicast
 from .chunks cimport get_heartbeat, make_chunk, make_tlv
 from .path cimport PATH_ACTIVE, PATH_INACTIVE, PATH_UNCONFIRMED, Path, new_path
+from .peerwindow cimport mark_lost
 from .proto cimport (
     DROP_ICMP, DROP_MALFORMED_CHUNK, DROP_UNEXPECTED_CHUNK, ESTABLISHED, HEARTBEAT, HEARTBEAT_ACK,
     HEARTBEAT_INFO, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
@@ -159,7 +160,6 @@ cdef int packet_too_big(Tcb t, Path path, uint32_t mtu, int64_t now) except -1:
     That is no sign of congestion.  A chunk that has a TSN cannot be cut any more; it goes alone, and the IP
     layer cuts it (6.9).
     """
-    cdef uint64_t in_flight = t.outstanding.data_bytes
     if mtu == 0:
         mtu = UNTOLD_MTU
     if path is None or not path.pmtu_discovery or mtu >= path.mtu:
@@ -167,9 +167,8 @@ cdef int packet_too_big(Tcb t, Path path, uint32_t mtu, int64_t now) except -1:
         return 0
     path.set_mtu(mtu)
     path.pmtu_expires = now + PMTU_LIFE
-    if t.outstanding.mark_path(path.index, path.index):
+    if mark_lost(t, path, path, t.outstanding.next_tsn):
         path.stop_t3()
-        t.peer_rwnd += <uint32_t>(in_flight - t.outstanding.data_bytes)
         t.want_transmit()
     return 0
 

@@ -21,6 +21,7 @@ from .params cimport (
 from .parameters cimport ProtocolParameters
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
 from .pathmgmt cimport add_path, choose_local, reaches, send_heartbeat, start_heartbeats
+from .peerwindow cimport mark_lost
 from .proto cimport (
     CLOSED, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
     DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK, INVALID_MANDATORY_PARAMETER, INVALID_STREAM_IDENTIFIER,
@@ -125,7 +126,9 @@ cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint
         message = message.next
     t.send_queue.release_chain(refused)
     t.peer_tag = tag
-    t.peer_rwnd = a_rwnd
+    t.peer_rwnd = t.told_rwnd = a_rwnd
+    t.hidden_rwnd = 0
+    t.window_shut = False
     t.extensions = extensions
     t.peer_adaptation = adaptation
     t.outbound_streams = outbound            # 5.1.1: the lesser of what we offer and what the peer accepts
@@ -231,7 +234,7 @@ cdef int mark_all(Tcb t) except -1:
     """DATA that went with a COOKIE ECHO goes again with the next one."""
     cdef Path path
     for path in t.paths:
-        t.outstanding.mark_path(path.index, t.primary.index)
+        mark_lost(t, path, t.primary, t.outstanding.next_tsn)
     return 0
 
 

@@ -86,6 +86,11 @@ cdef class Tcb(Schedulable):
     cdef readonly SendQueue send_queue
     cdef readonly Outstanding outstanding
     cdef uint32_t peer_rwnd
+    cdef uint32_t told_rwnd                  # a_rwnd of the last SACK, or of INIT
+    cdef uint32_t hidden_rwnd                # what of it the peer turned out not to have
+    cdef bint window_shut                    # SACKs said 0 while DATA was in flight, since window_shut_at
+    cdef int64_t window_shut_at
+    cdef tsn_t window_shut_tsn               # DATA before this one was in flight then
     cdef bint probe_outstanding              # the one chunk in flight went out against a shut window
     cdef bint probing                        # one chunk may go although the window is shut
     cdef bint sack_since_t3                  # the peer lives: it acknowledged something since T3 last expired

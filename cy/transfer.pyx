@@ -13,12 +13,13 @@ from .ordering cimport REASSEMBLY_DELIVERED, REASSEMBLY_GIVES_UP, REASSEMBLY_VIO
 from .outstanding cimport SACK_LIES, SACK_OLD, Flight
 from .path cimport PATH_UNCONFIRMED, Path
 from .pathmgmt cimport RECEIVED_SACK, clear_errors, count_error, other_path
+from .peerwindow cimport mark_lost, recover_dropped, take_window
 from .proto cimport (
     DATA_I, DATA_U, DROP_DUPLICATE_DATA, DROP_MALFORMED_CHUNK, DROP_OLD_SACK, DROP_OUTSIDE_WINDOW,
     PROTOCOL_VIOLATION, SHUTDOWN_SENT,
 )
 from .recvq cimport ReceiveQueue
-from .rto cimport rto_back_off, rto_restore, rto_sample
+from .rto cimport rto_back_off, rto_sample
 from .serial cimport tsn_le, tsn_lt, tsn_t
 from .tcb cimport MOST_CAUSES, Tcb
 from .teardown cimport abort_association, all_sent, answer_data_in_shutdown_sent, room_for_writer
@@ -188,28 +189,12 @@ cdef int apply_sack(Tcb t, SackView *sack, bint is_sack, int64_t now) except -1:
     t.statistics.gap_blocks_in += sack.gap_count
     if sack.gap_count and t.outstanding.count_misses(sack, advanced):
         lose(t, now)
-    t.peer_rwnd = (sack.a_rwnd - <uint32_t>t.outstanding.data_bytes
-                   if sack.a_rwnd > t.outstanding.data_bytes else 0)
-    if t.probe_outstanding and t.peer_rwnd:
-        recover_probe(t)
+    take_window(t, sack.a_rwnd, now)
     if t.outstanding.abandoned or t.forward_tsn_due:
         forward(t, now)
     room_for_writer(t)
     if advanced and t.send_queue.count == 0 and t.outstanding.count() == 0:
         all_sent(t, now)
-    return 0
-
-
-cdef int recover_probe(Tcb t) except -1:
-    """The window reopened and did not take the probe: it goes again at once, not after its backed-off T3."""
-    cdef Path path
-    t.probe_outstanding = False
-    for path in t.paths:
-        if t.outstanding.mark_path(path.index, path.index):
-            path.stop_t3()
-            rto_restore(&path.rto, t.parameters)
-    t.timeout_retransmit_now = True
-    t.want_transmit()
     return 0
 
 
@@ -252,16 +237,17 @@ cdef int lose(Tcb t, int64_t now) except -1:
 
 cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
     """T3-rtx expired (6.3.3), or, with nothing outstanding, it is time to probe a shut window (6.1 A)."""
-    cdef uint64_t in_flight
     path.stop_t3()
     if t.outstanding.count() == 0 and t.send_queue.count == 0:
         return 0                             # what should have been the probe was given up
+    if recover_dropped(t, now):
+        return 0
     rto_back_off(&path.rto, t.parameters)
     if t.outstanding.count() == 0:
         t.probing = True
         t.want_transmit()
         return 0
-    if not t.probe_outstanding:              # a shut window is no congestion
+    if not t.probe_outstanding and not t.window_shut:        # a shut window is no congestion
         path.cc.on_timeout()
         path.after_timeout = True
     if not (t.peer_rwnd == 0 and t.sack_since_t3):       # 9260-6.1-03: a probe that is answered is no error
@@ -269,9 +255,9 @@ cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
         if t.ended:
             return 0
     t.sack_since_t3 = False
-    in_flight = t.outstanding.data_bytes
-    t.outstanding.mark_path(path.index, other_path(t, path).index)       # 9260-6.4-03
-    t.peer_rwnd += <uint32_t>(in_flight - t.outstanding.data_bytes)      # 9260-6.2.1-01
+    mark_lost(t, path, other_path(t, path), t.outstanding.next_tsn)      # 9260-6.4-03
+    if t.window_shut:
+        t.peer_rwnd = 0                      # what it has lost does not open it
     t.outstanding.fast_recovery = False
     t.timeout_retransmit_now = t.outstanding.marked != 0
     t.forward_tsn_due = t.outstanding.advanced_peer_ack_point != t.outstanding.cumulative_tsn_ack    # A5

@@ -13,7 +13,7 @@ from .proto cimport (
     SHUTDOWN_RECEIVED,
 )
 from .sendq cimport ANY_PATH, Message, SendQueue
-from .serial cimport pad4, tsn_t
+from .serial cimport pad4, tsn_lt, tsn_t
 from .tcb cimport Tcb
 from .timers cimport TIMER_SACK
 from .wire cimport COMMON_HEADER, DATA_HEADER, put16, put32
@@ -282,7 +282,7 @@ cdef uint32_t put_marked(Tcb t, Path path, Flight *flight, uint8_t *packet, uint
             break
         if chunk.target != path.index and path is not data_path(t):
             break                            # it goes elsewhere
-        if not whatever and flight.bytes >= limit:
+        if not whatever and (flight.bytes >= limit or not window_takes(t, path, chunk, tsn, now)):
             break
         position = put_chunk(t, chunk, tsn, packet, position)
         outstanding.sent_again(chunk, tsn, path.index)
@@ -292,6 +292,20 @@ cdef uint32_t put_marked(Tcb t, Path path, Flight *flight, uint8_t *packet, uint
     if position != start:
         t.fast_retransmit_now = t.timeout_retransmit_now = False
     return position
+
+
+cdef bint window_takes(Tcb t, Path path, const OutChunk *chunk, tsn_t tsn, int64_t now) noexcept:
+    """Whether a lost chunk may go as far as the peer's window is concerned (rule A).
+
+    What fills a gap may: the peer holds what comes after it.  What lies above all that it has is like new
+    data, of which one packet goes at each T3 while the window is shut.
+    """
+    if chunk.length <= t.peer_rwnd or t.outstanding.has_gap_acked and tsn_lt(
+            tsn, t.outstanding.highest_gap_acked):
+        return True
+    if not t.outstanding.data_bytes and path.t3_deadline == INT64_MAX:
+        path.start_t3(now)
+    return False
 
 
 cdef bint oversized_may_go(Tcb t, uint32_t size) noexcept:

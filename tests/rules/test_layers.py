@@ -19,6 +19,7 @@ LAYERS = {
     "tcb": HANDLERS,
     "emit": HANDLERS + 0.1, "failed": HANDLERS + 0.1, "delivery": HANDLERS + 0.1, "teardown": HANDLERS + 0.2,
     "abandon": HANDLERS + 0.3, "pathmgmt": HANDLERS + 0.3,
+    "peerwindow": HANDLERS + 0.2,
     "transmit": HANDLERS + 0.4, "transfer": HANDLERS + 0.4, "setup": HANDLERS + 0.4,
     "association": FACES, "endpoint": FACES + 0.1,
     # another protocol beside SCTP, over TCP
