@@ -49,7 +49,7 @@ cdef bint must_begin(Tcb t) noexcept:
     """
     cdef const Run *run = t.reassembly.tail
     cdef uint32_t point = t.parameters.partial_delivery_point
-    return (point and run.length >= point) or (t.a_rwnd() < t.primary.cc.pmdcs and not t.tsn_map.has_gaps())
+    return (point and run.length >= point) or (t.a_rwnd() < t.least_window() and not t.tsn_map.has_gaps())
 
 
 cdef int await_turn(Tcb t, ReceiveQueue queue) except -1:

@@ -158,7 +158,7 @@ cdef class Outstanding:
             elif chunk.state == ABANDONED:
                 self.abandoned -= 1
             self.cumulative_tsn_ack = tsn
-            queue.release(chunk.message)
+            queue.acknowledge(chunk.message, chunk.length)
         if tsn_lt(self.scan, self.cumulative_tsn_ack + 1):
             self.scan = self.cumulative_tsn_ack + 1
         if self.has_gap_acked and tsn_le(self.highest_gap_acked, self.cumulative_tsn_ack):

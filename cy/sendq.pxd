@@ -30,6 +30,7 @@ cdef struct Message:
     const uint8_t *bytes
     uint32_t length
     uint32_t taken               # bytes that already have TSNs
+    uint32_t acknowledged        # bytes that the cumulative ack has passed: the send buffer has them back
     uint32_t fragments           # TSNs that point here, plus 1 while it is queued
     uint32_t ppid                # four bytes as given
     uint32_t context
@@ -74,6 +75,7 @@ cdef class SendQueue:
     cdef void mark_part(self, bint begins, bint ends) noexcept       # the last one, a message's part
     cdef void set_policy(self, Message *message, int policy, uint32_t value, int64_t now) noexcept
     cdef int take(self, uint32_t length) except -1       # `length` bytes of `first` now have a TSN
+    cdef void acknowledge(self, Message *message, uint32_t length) noexcept      # a chunk of it, for good
     cdef void release(self, Message *message) noexcept   # one reference less
     cdef void withdraw(self, Message *message) noexcept  # unlinked: what is left of it gets no TSN
     cdef void forget_data(self, Message *message) noexcept   # given up: its bytes are needed no more

@@ -45,7 +45,7 @@ cdef class SendQueue:
         message.data = <PyObject *>data
         message.bytes = <const uint8_t *>PyBytes_AS_STRING(data)
         message.length = <uint32_t>PyBytes_GET_SIZE(data)
-        message.taken = 0
+        message.taken = message.acknowledged = 0
         message.fragments = 1
         message.ppid = ppid
         message.context = context
@@ -120,6 +120,13 @@ cdef class SendQueue:
         self.ssn_capacity = capacity
         return 0
 
+    cdef void acknowledge(self, Message *message, uint32_t length) noexcept:
+        """The peer has these bytes for good; the buffer has room for others, though `data` lives on."""
+        if message.data != NULL:
+            message.acknowledged += length
+            self.bytes_charged -= length
+        self.release(message)
+
     cdef void release(self, Message *message) noexcept:
         message.fragments -= 1
         if message.fragments:
@@ -137,7 +144,7 @@ cdef class SendQueue:
     cdef void forget_data(self, Message *message) noexcept:
         cdef PyObject *data = message.data
         if data != NULL:
-            self.bytes_charged -= message.length + MESSAGE_OVERHEAD
+            self.bytes_charged -= message.length - message.acknowledged + MESSAGE_OVERHEAD
             message.data = NULL
             message.bytes = NULL
             Py_DECREF(<object>data)
@@ -250,9 +257,9 @@ cdef class SendQueue:
                 "ppid": message.ppid, "flags": message.flags, "context": message.context,
                 "taken": message.taken, "fragments": message.fragments, "handle": <size_t>message}
 
-    def give_back(self, size_t handle) -> None:
-        """One fragment of the message is acknowledged."""
-        self.release(<Message *>handle)
+    def give_back(self, size_t handle, uint32_t length) -> None:
+        """One fragment of the message, of so many bytes, is acknowledged."""
+        self.acknowledge(<Message *>handle, length)
 
     def discard(self) -> None:
         self.clear()

@@ -33,7 +33,7 @@ from .sendq cimport Message
 from .tcb cimport Tcb
 from .teardown cimport (
     AUTH_NO_AUTH, CANT_STR_ASSOC, COMM_UP, RESTART, SN_ADAPTATION_INDICATION, SN_AUTHENTICATION_EVENT,
-    abort_association, delete_tcb, give_up, shutdown_primitive, tell_change,
+    abort_association, delete_tcb, give_up, room_for_writer, shutdown_primitive, tell_change,
 )
 from .timers cimport TIMER_AUTOCLOSE, TIMER_T1, TIMER_T5_GUARD, stop_all
 from .tsnmap cimport TsnMap
@@ -138,6 +138,8 @@ cdef int take_peer(Tcb t, uint32_t tag, uint32_t a_rwnd, uint16_t outbound, uint
     t.reassembly.set_streams(inbound)
     t.reassembly.messages_may_end = extensions & PARTIAL_RELIABILITY
     t.advertised_rwnd = t.parameters.receive_buffer
+    t.longest_chunk = 0
+    room_for_writer(t)
     return 0
 
 

@@ -108,7 +108,7 @@ cdef class Tcb(Schedulable):
     cdef bint cookie_echo_due
     cdef int64_t setup_sent                  # when INIT first went, for the first round-trip measurement
     cdef uint32_t stale_cookies
-    cdef bint writer_waiting
+    cdef bint writer_waiting                 # a message was refused for want of room; see wake_writer()
     cdef bint shutdown_requested             # by the user, in whatever state: it outlasts set-up and restart
     cdef uint64_t orphan_bytes               # of a closed user, in the send buffer when T5 last began
     cdef uint64_t orphan_step                # so many less of them make T5 begin again
@@ -122,7 +122,8 @@ cdef class Tcb(Schedulable):
     cdef bint sack_due                       # at once
     cdef bint any_data_received
     cdef int64_t last_received               # when DATA last came
-    cdef uint32_t advertised_rwnd            # in the last SACK
+    cdef uint32_t advertised_rwnd            # in the last SACK, less what has come since
+    cdef uint32_t longest_chunk              # data bytes of the longest DATA chunk of the peer
     cdef bint packet_has_data                # of the packet being processed
     cdef list causes                         # to be reported in an ERROR after this packet
 
@@ -134,6 +135,7 @@ cdef class Tcb(Schedulable):
         self.shared.drops[reason] += 1
 
     cdef uint32_t a_rwnd(self) noexcept
+    cdef uint32_t least_window(self) noexcept
     cdef bint receive_buffer_full(self) noexcept
     cdef bint receive_buffer_overrun(self) noexcept
     cdef bint receive_buffer_holds(self, uint64_t times) noexcept
@@ -143,5 +145,6 @@ cdef class Tcb(Schedulable):
     cdef int64_t deadline(self) noexcept
     # the user, if it wants to know; `weight`: the bytes that this keeps alive
     cdef int notify(self, int kind, tuple fields, uint32_t weight=*) except -1
+    cdef void wake_writer(self) noexcept     # there may be room, or the end of all sending
     cdef int reschedule(self) except -1
     cdef void want_transmit(self) noexcept

@@ -13,6 +13,7 @@ from .reasm cimport Reassembly
 from .sendq cimport SendQueue
 from .tally cimport Tally
 from .timers cimport earliest, stop_all
+from .user cimport WRITABLE
 
 
 cdef class Shared:
@@ -51,6 +52,13 @@ cdef class Tcb(Schedulable):
                                                    + self.reassembly.messages_behind + self.unread_records))
         cdef uint64_t size = self.parameters.receive_buffer
         return <uint32_t>(size - used) if used < size else 0
+
+    cdef uint32_t least_window(self) noexcept:
+        """The window with which the peer can go on, whatever it has to send: a packet, as it or we see it.
+
+        Only a buffer that holds less than that makes it less.
+        """
+        return min(max(self.primary.cc.pmdcs, self.longest_chunk), self.parameters.receive_buffer)
 
     cdef bint receive_buffer_full(self) noexcept:
         # A sender knows nothing of our overhead a record, so data it may rightly send is not refused for
@@ -117,6 +125,12 @@ cdef class Tcb(Schedulable):
         if self.user is None or self.detached or not self.event_mask & (<uint32_t>1 << (kind & 31)):
             return 0
         return self.user.queue_notification(kind, self, fields, weight)
+
+    cdef void wake_writer(self) noexcept:
+        if self.writer_waiting:
+            self.writer_waiting = False
+            if self.user is not None:
+                self.user.signal(WRITABLE)
 
     cdef int reschedule(self) except -1:
         """Stand on the agenda for the earliest deadline; called after whatever may have changed one."""

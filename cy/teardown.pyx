@@ -99,6 +99,9 @@ cdef int begin_shutdown(Tcb t, int64_t now) except -1:
         t.want_transmit()
     elif t.state in (COOKIE_WAIT, COOKIE_ECHOED) and t.send_queue.count == 0 and t.outstanding.count() == 0:
         abort_association(t, [], 0)          # else the data that is queued goes first
+    t.writer_waiting = False
+    if t.user is not None:
+        t.user.signal(WRITABLE)              # a send fails at once from now on
     return 0
 
 
@@ -120,10 +123,8 @@ cdef int continue_shutdown(Tcb t, int64_t now) except -1:
 
 
 cdef int room_for_writer(Tcb t) except -1:
-    if t.writer_waiting and t.send_queue.bytes_charged <= t.parameters.send_buffer // 2:
-        t.writer_waiting = False
-        if t.user is not None:
-            t.user.signal(WRITABLE)
+    if t.send_queue.bytes_charged < t.parameters.send_buffer:
+        t.wake_writer()
     return 0
 
 

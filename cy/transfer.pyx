@@ -53,6 +53,8 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         t.sack_due = True
         t.drop(DROP_DUPLICATE_DATA if result == TSN_DUPLICATE else DROP_OUTSIDE_WINDOW)
         return 0
+    t.advertised_rwnd -= min(t.advertised_rwnd, data.length)     # the peer takes it off the window too
+    t.longest_chunk = max(t.longest_chunk, data.length)
     if t.tsn_map.has_gaps():
         t.sack_due = True
         t.statistics.out_of_sequence_tsns += tsn_lt(t.tsn_map.cumulative_tsn, data.tsn)
@@ -64,8 +66,6 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         if len(t.causes) < MOST_CAUSES:
             t.causes.append(cause_invalid_stream(data.stream_id))
         return 0
-    if t.state == SHUTDOWN_SENT:             # a SHUTDOWN acknowledges it; the peer takes it off the window
-        t.advertised_rwnd -= min(t.advertised_rwnd, data.length)
     queue = t.user.receive_queue
     queue.path = t.packet_path.index
     result = t.reassembly.add(&data, queue, t, t.tsn_map.cumulative_tsn)
@@ -137,12 +137,17 @@ cdef int on_sack_timer(Tcb t, int64_t now) except -1:
 
 
 cdef int window_opened(Tcb t, int64_t now) except -1:
-    """A window update once a quarter of the buffer has opened since the last SACK (9260-6.2-05)."""
-    cdef uint32_t window
+    """A window update is worth a SACK (9260-6.2-05, RFC 1122 section 4.2.3.3).
+
+    That is when a quarter of the buffer has opened since the last SACK, and at the latest when a peer that
+    had no window for a packet has one: it may be waiting.
+    """
+    cdef uint32_t window, least = t.least_window()
     if t.ended or t.sack_due:
         return 0
     window = t.a_rwnd()
-    if window > t.advertised_rwnd and window - t.advertised_rwnd >= t.parameters.receive_buffer // 4:
+    if window > t.advertised_rwnd and (window - t.advertised_rwnd >= t.parameters.receive_buffer // 4
+                                       or t.advertised_rwnd < least <= window):
         t.sack_due = True
         t.want_transmit()
     return 0

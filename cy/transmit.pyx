@@ -1,6 +1,6 @@
 """What to send now (RFC 9260 sections 6.1, 6.2, 6.9 and 6.10)."""
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t
+from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from .abandon cimport abandon_sent, gives_up, put_forward_tsn, review
@@ -16,7 +16,7 @@ from .sendq cimport ANY_PATH, Message, SendQueue
 from .serial cimport pad4, tsn_lt, tsn_t
 from .tcb cimport Tcb
 from .timers cimport TIMER_SACK
-from .wire cimport COMMON_HEADER, DATA_HEADER, put16, put32
+from .wire cimport COMMON_HEADER, DATA_HEADER, get16, put16, put32
 
 cdef enum:
     SACK_HEADER = 16
@@ -141,6 +141,7 @@ cdef uint32_t fill_packet(Tcb t, Path path, uint8_t *packet, uint32_t limit, int
     """Bundle one packet: control chunks first, then a SACK, then DATA; its length (12: nothing to send)."""
     cdef uint32_t position = COMMON_HEADER, before
     cdef Flight *flight = &t.outstanding.flights[path.index]
+    cdef uint64_t in_flight = t.outstanding.data_bytes
     cdef bint data, answers
     if t.cookie_echo_due:
         position = put_cookie_echo(t, packet, path.pmtu)
@@ -163,9 +164,27 @@ cdef uint32_t fill_packet(Tcb t, Path path, uint8_t *packet, uint32_t limit, int
         position = put_data(t, path, flight, packet, position, limit, now)
         if position != before:
             path.last_sent = now
+            if buffer_is_full(t) and t.send_queue.first == NULL:
+                ask_for_sack(packet, before, position)   # nobody can add to what is on its way
+            elif in_flight == 0 and (flight.bytes >= limit or t.peer_rwnd < path.cc.pmdcs):
+                ask_for_sack(packet, before, position)   # one packet fills the window
             if path.t3_deadline == INT64_MAX and t.state != COOKIE_ECHOED:
                 path.start_t3(now)           # 9260-6.1-09
     return position
+
+
+cdef bint buffer_is_full(Tcb t) noexcept:
+    """Whether the user has to wait before it can send more."""
+    return t.send_queue.bytes_charged >= t.parameters.send_buffer
+
+
+cdef void ask_for_sack(uint8_t *packet, uint32_t position, uint32_t end) noexcept nogil:
+    """The I bit in the last of a packet's DATA chunks: all waits for its SACK (6.1, RFC 7053 section 4)."""
+    cdef uint32_t last = position
+    while position < end:
+        last = position
+        position += pad4(get16(packet + position + 2))
+    packet[last + 1] |= DATA_I
 
 
 cdef uint32_t put_cookie_echo(Tcb t, uint8_t *packet, uint32_t pmtu) except 0:
@@ -350,8 +369,9 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
                 break
             size = room & ~<uint32_t>3
         elif (not has_data and not t.parameters.nodelay and message.taken == 0 and t.state == ESTABLISHED
-              and outstanding.busy() and queue.bytes_queued + DATA_HEADER * queue.count < bundle_room):
-            break                            # Nagle's rule: a small packet waits while data is in flight
+              and outstanding.busy() and not buffer_is_full(t)
+              and queue.bytes_queued + DATA_HEADER * queue.count < bundle_room):
+            break                            # Nagle's rule: more may come to fill it while data is in flight
         if size > t.peer_rwnd and not (t.probing and outstanding.count() == 0):
             # rule A; with nothing in flight the window is probed, first after an RTO (9260-6.1-02)
             if outstanding.count() == 0 and path.t3_deadline == INT64_MAX:

@@ -46,7 +46,7 @@ def test_ssn_wraps():
         queue.put(b"x", 2)
         message = queue.take_first(1)
         assert message["ssn"] == expected % 65536
-        queue.give_back(message["handle"])
+        queue.give_back(message["handle"], 1)
 
 
 def test_unordered_messages_do_not_move_it():
@@ -59,7 +59,7 @@ def test_unordered_messages_do_not_move_it():
 
 
 def test_bytes_are_exact():
-    """bytes_queued: without a TSN.  bytes_charged: until the last fragment is acknowledged."""
+    """bytes_queued: without a TSN.  bytes_charged: until acknowledged, the overhead with the last ones."""
     queue = SendQueue()
     queue.put(b"x" * 100)
     queue.put(b"y" * 7)
@@ -68,11 +68,11 @@ def test_bytes_are_exact():
     assert (queue.count, queue.bytes_queued, queue.bytes_charged) == (2, 47, 107 + 2 * OVERHEAD)
     assert queue.take_first(40)["fragments"] == 2
     assert (queue.count, queue.bytes_queued, queue.bytes_charged) == (1, 7, 107 + 2 * OVERHEAD)
-    queue.give_back(handle)
-    assert queue.bytes_charged == 107 + 2 * OVERHEAD
-    queue.give_back(handle)
+    queue.give_back(handle, 60)
+    assert queue.bytes_charged == 47 + 2 * OVERHEAD
+    queue.give_back(handle, 40)
     assert queue.bytes_charged == 7 + OVERHEAD
-    queue.give_back(queue.take_first(7)["handle"])
+    queue.give_back(queue.take_first(7)["handle"], 7)
     assert queue.snapshot() == {"messages": 0, "bytes_queued": 0, "bytes_charged": 0}
 
 
@@ -80,10 +80,10 @@ def test_acknowledged_before_it_is_wholly_sent():
     queue = SendQueue()
     queue.put(b"x" * 10)
     handle = queue.take_first(5)["handle"]
-    queue.give_back(handle)
-    assert (queue.count, queue.bytes_charged) == (1, 10 + OVERHEAD)
+    queue.give_back(handle, 5)
+    assert (queue.count, queue.bytes_charged) == (1, 5 + OVERHEAD)
     assert queue.take_first(5)["handle"] == handle
-    queue.give_back(handle)
+    queue.give_back(handle, 5)
     assert queue.bytes_charged == 0
 
 
@@ -99,7 +99,7 @@ def test_the_payload_is_referenced_until_acknowledged():
     assert sys.getrefcount(data) == start + 1
     handle = queue.take_first(len(data))["handle"]
     assert sys.getrefcount(data) == start + 1
-    queue.give_back(handle)
+    queue.give_back(handle, len(data))
     assert sys.getrefcount(data) == start
 
 
@@ -114,7 +114,7 @@ def test_clear_drops_what_is_not_wholly_taken():
     assert (queue.count, queue.bytes_queued) == (0, 0)
     assert queue.bytes_charged == len(first) + OVERHEAD              # its fragment is in flight
     assert sys.getrefcount(second) == start[1]
-    queue.give_back(handle)
+    queue.give_back(handle, 4)
     assert queue.bytes_charged == 0
     assert sys.getrefcount(first) == start[0]
 
