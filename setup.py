@@ -28,8 +28,9 @@ MODES = {  # name: (compiler flags, linker flags, C macros, Cython directives)
         {"boundscheck": True},
     ),
     "fuzz": (  # wants CC=clang; tests/fuzz brings the fuzzer itself
-        ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=fuzzer-no-link,address,undefined"],
-        ["-fsanitize=fuzzer-no-link,address,undefined", "-shared-libasan"],
+        ["-O2", "-gline-tables-only", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
+         "-fsanitize-coverage=inline-8bit-counters,pc-table"],
+        ["-fsanitize=address,undefined", "-shared-libasan"],
         [],
         {"boundscheck": True},
     ),
