@@ -1,4 +1,9 @@
 """SCTP sockets for every Python program: `from pysctpsock import socket` in place of `import socket`."""
+from . import source_tree
+
+if not source_tree.is_whole():
+    source_tree.give_way()  # `import pysctpsock` gives the installed package, and this module is forgotten
+
 from ._version import __version__
 
 __all__ = ["__version__", "configure"]

@@ -22,6 +22,9 @@ LOCALTIME_STREAM, GMT_STREAM = 0, 1
 STREAMS = 5
 PATIENCE = 20.0  # seconds that one side waits for the other
 READY = "listening"
+# With the same modules: `python -m` would look in the current folder first.
+THIS_PROGRAM = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r};"
+                                      " from pysctpsock.cli import main; sys.exit(main())"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -162,7 +165,7 @@ def print_facts(sock: Any) -> None:
 def both(port: int, count: int) -> int:
     """A server in a process of its own, and the client here; UDP ports that nobody has."""
     udp_port = free_udp_port()
-    command = [sys.executable, "-m", "pysctpsock", "daytime", "--server", "--port", str(port),
+    command = [*THIS_PROGRAM, "daytime", "--server", "--port", str(port),
                "--udp-port", str(udp_port), "--count", str(count)]
     from . import configure
 

@@ -36,6 +36,6 @@ def run_python(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def _outside_the_tree(tmp_path, monkeypatch):
-    """`python -m` puts the current folder in front: the tree's has no compiled core beside it."""
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    """Programs serve and write files of the current folder."""
     monkeypatch.chdir(os.fspath(tmp_path))
