@@ -23,6 +23,7 @@ cdef class Carrier:
     # were lost for good); fewer when the system has no room now.
     cdef int send_batch(self, Outbox outbox, int first) except -1
     cpdef int close(self) except -1
+    cdef void forget(self) noexcept          # the descriptor's number is another's now: not to be closed
 
 
 cdef inline bint outbox_is_filling(Outbox outbox) noexcept:

@@ -21,6 +21,10 @@ cdef class Carrier:
         """Give the descriptor back; closing twice is allowed."""
         raise NotImplementedError
 
+    cdef void forget(self) noexcept:
+        self.fd = -1
+        self.holds_packets = False
+
     def snapshot(self):
         """What can be said of it, as a dict."""
         return {"index": self.index, "fd": self.fd, "is_ipv6": self.is_ipv6,

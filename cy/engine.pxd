@@ -47,4 +47,7 @@ cdef class Engine:
     cdef int expire(self) except -1
     cdef int settle(self) except -1
     cdef int dispatch(self) except -1
+    cdef bint tell_again(self, object owner, uint32_t flags) except -1
     cdef int arm(self) except -1
+    cdef int lose(self, Carrier carrier, object problem) except -1
+    cdef int tell(self, object call, tuple arguments) except -1

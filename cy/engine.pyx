@@ -7,6 +7,8 @@ The driver is the event loop's side of it (hub.py for gevent).  The engine calls
     arm(microseconds)                call on_timer() at this time of the engine's clock, not when asked before
     schedule()                       call on_soon() before the loop waits
 A carrier without room stops reading too: what arrives would only make more packets that cannot leave.
+Methods of a driver and of an owner are Python code: a signal handler's exception can come out of any line.  So
+they may be called again for the same: what was cut short is done again, then the exception goes its way.
 
 Nothing here runs twice at a time: what a woken owner, a finalizer or another thread asks for meanwhile is
 done by the pump that runs.  An owner's `_on_ready(flags)` must not switch greenlets: it makes them ready to
@@ -28,6 +30,7 @@ cdef enum:
     READ_ROUNDS = 4              # at a time, then other descriptors have their turn
     BATCH = 64 << 10             # bytes queued that are worth a pump of their own
     MOST_TURNS = 16              # of one pump that is asked for again while it runs
+    DAY = 86400 * 1000000        # microseconds: the longest time that the driver is asked for at once
 
 logger = logging.getLogger("pysctpsock")
 
@@ -57,8 +60,13 @@ cdef class Engine:
         return clock()
 
     def time_left(self):
-        """Seconds until on_timer() is due, 0.0 if it is, None if the driver need not call it."""
-        return None if self.armed == INT64_MAX else max(self.armed - clock(), 0) / 1e6
+        """Seconds until on_timer() is to be called, 0.0 if it is due, None if the driver need not call it.
+
+        A day at most, which no loop and no system call finds too long; an early call does no harm.
+        """
+        if self.armed == INT64_MAX:
+            return None
+        return min(max(self.armed - clock(), 0), DAY) / 1e6
 
     def attach(self, driver):
         """Give the engine its driver, which is told of carriers, deadlines, and work that waits."""
@@ -84,7 +92,12 @@ cdef class Engine:
             self.carriers.append(None)
         self.carriers[index] = carrier
         if self.driver is not None:
-            self.driver.add(index, carrier.fd)   # last: another thread may look at the list at once
+            try:
+                self.tell(self.driver.add, (index, carrier.fd))  # last: another thread may look at the list
+            except BaseException:
+                self.carriers[index] = None
+                self.driver.remove(index)
+                raise
         return index
 
     def remove_carrier(self, Carrier carrier not None):
@@ -93,7 +106,7 @@ cdef class Engine:
             raise ValueError("not a carrier of this engine")
         self.carriers[carrier.index] = None
         if self.driver is not None:
-            self.driver.remove(carrier.index)
+            self.tell(self.driver.remove, (carrier.index,))
         if self.blocked == carrier.index:
             self.on_writable()               # its packets are dropped
 
@@ -118,7 +131,7 @@ cdef class Engine:
         if not self.dirty:
             self.dirty = True
             if self.driver is not None:
-                self.driver.schedule()
+                self.tell(self.driver.schedule, ())
         return 0
 
     cdef int maybe_pump(self, uint32_t queued_bytes, bint nothing_in_flight) except -1:
@@ -233,8 +246,11 @@ cdef class Engine:
         if carrier is None:
             return 0
         for _round in range(READ_ROUNDS):
-            if not self.feed(carrier, READ_ROUND):
-                return 0
+            try:
+                if not self.feed(carrier, READ_ROUND):
+                    return 0
+            except OSError as problem:
+                return self.lose(carrier, problem)
             if self.transmit():
                 return 0                     # no room; on_writable goes on
         # More waits: the descriptor says so to the loop, but not what the carrier has read already.
@@ -279,20 +295,44 @@ cdef class Engine:
                 self.first += 1
                 self.packets_without_carrier += 1
                 continue
-            sent = carrier.send_batch(outbox, self.first)
+            try:
+                sent = carrier.send_batch(outbox, self.first)
+            except OSError as problem:
+                self.lose(carrier, problem)
+                continue
             self.first += sent
             if sent == 0:
                 if self.blocked != index:
                     self.blocked = index
                     if self.driver is not None:
-                        self.driver.block(index)
+                        self.tell(self.driver.block, (index,))
                 return 1
         outbox.clear()
         self.first = 0
         if self.blocked >= 0:
             self.blocked = -1
             if self.driver is not None:
-                self.driver.unblock()
+                self.tell(self.driver.unblock, ())
+        return 0
+
+    cdef int lose(self, Carrier carrier, object problem) except -1:
+        """A carrier's descriptor is its own no longer: somebody has closed it by its number."""
+        if self.carrier_at(carrier.index) is carrier:
+            self.carriers[carrier.index] = None
+            carrier.forget()
+            if self.driver is not None:
+                self.tell(self.driver.remove, (carrier.index,))
+            logger.error("the descriptor of a carrier was closed by somebody else (%s): "
+                         "what was to come through it is lost", problem)
+        return 0
+
+    cdef int tell(self, object call, tuple arguments) except -1:
+        """Call a method of the driver, again if something was raised in it: perhaps by a signal handler."""
+        try:
+            call(*arguments)
+        except BaseException:
+            call(*arguments)
+            raise
         return 0
 
     cdef int expire(self) except -1:
@@ -320,19 +360,23 @@ cdef class Engine:
                 self.transmit()
                 self.dispatch()
                 if not self.again:
-                    finished = True
                     break
             self.arm()
+            self.pumps += 1
+            if self.after_pump is not None:
+                self.after_pump()
+            finished = not self.again
         finally:
             if not finished:                 # they go on asking, or something was raised: the loop's turn
                 self.soon()
-        self.pumps += 1
-        if self.after_pump is not None:
-            self.after_pump()
         return 0
 
     cdef int dispatch(self) except -1:
-        """Tell each ready user's owner what it is ready for."""
+        """Tell each ready user's owner what it is ready for.
+
+        What is raised in an owner twice is the owner's failure, and is logged.  What is raised only once came
+        from a signal handler: the owner has been told, and the program gets the exception.
+        """
         cdef ReadyList ready_list = self.endpoint.ready_list
         cdef SctpUser user = ready_list.pop()
         cdef uint32_t flags
@@ -342,18 +386,28 @@ cdef class Engine:
             if user.owner is not None:
                 try:
                     user.owner._on_ready(flags)
-                except Exception:
-                    self.owner_failures += 1
-                    logger.exception("a socket could not be told that it is ready")
+                except BaseException:
+                    if self.tell_again(user.owner, flags):
+                        raise
             user = ready_list.pop()
         return 0
+
+    cdef bint tell_again(self, object owner, uint32_t flags) except -1:
+        """The same after something was raised; False: it is the owner's failure."""
+        try:
+            owner._on_ready(flags)
+        except Exception:
+            self.owner_failures += 1
+            logger.exception("a socket could not be told that it is ready")
+            return False
+        return True
 
     cdef int arm(self) except -1:
         """Ask for the timer if it must go off earlier than it is set to; an early call does no harm."""
         cdef int64_t deadline = self.endpoint.next_deadline()
         if deadline < self.armed and self.driver is not None:
             self.armed = deadline
-            self.driver.arm(deadline)
+            self.tell(self.driver.arm, (deadline,))
         return 0
 
     # --- Python face, for tests and tools

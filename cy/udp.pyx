@@ -156,13 +156,15 @@ cdef class UdpCarrier(Carrier):
         free(self.incoming)
         free(self.buffers)
 
+    cdef void forget(self) noexcept:
+        Carrier.forget(self)
+        self.came = self.taken = 0
+        self.arrival.length = self.fed = 0
+
     cpdef int close(self) except -1:
         """Give the socket back.  What was read and not yet fed is forgotten; closing twice is allowed."""
         cdef int fd = self.fd
-        self.fd = -1
-        self.came = self.taken = 0
-        self.arrival.length = self.fed = 0
-        self.holds_packets = False
+        self.forget()
         if fd >= 0:
             close_descriptor(fd)
         return 0
@@ -355,6 +357,8 @@ cdef class UdpCarrier(Carrier):
             if error == ENOSYS and self.use_mmsg:
                 self.use_mmsg = False
                 continue
+            if self.fd >= 0 and (error == EBADF or error == ENOTSOCK):   # closed by its number
+                raise OSError(error, os.strerror(error))
             # Perhaps the error of an earlier packet: a second try tells.
             self.error_waits = True
             tries += 1

@@ -17,7 +17,7 @@ import _socket  # the system's own class, whatever gevent has patched
 import os
 from collections.abc import Callable
 
-from .native import RLock
+from .forking import new_lock
 
 READABLE, WRITABLE = 1, 2
 READ_ENDED = 4  # nothing will come any more: readable for ever, EPOLLRDHUP
@@ -36,10 +36,10 @@ class Descriptor:
 
     def __init__(self, state: Callable[[], int]) -> None:
         self._state = state
-        self._lock = RLock()
+        self._lock = new_lock()
         self._shown = WRITABLE
         self._outer, self._inner = _socket.socketpair()
-        self._file = _file_of(self._outer.fileno())
+        self._file = file_of(self._outer.fileno())
         for end in (self._outer, self._inner):
             end.setblocking(False)
         self._outer.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 1)  # as small as the system has it
@@ -51,7 +51,7 @@ class Descriptor:
 
     def is_at(self, fd: int) -> bool:
         """Whether the number is this descriptor's still, or that of one that was given away."""
-        return _file_of(fd) == self._file
+        return file_of(fd) == self._file
 
     def was_closed_by_number(self) -> bool:
         """Whether somebody else has closed it: it shows nothing any more."""
@@ -103,7 +103,7 @@ class Descriptor:
             self._inner.close()
 
 
-def _file_of(fd: int) -> tuple[int, int] | None:
+def file_of(fd: int) -> tuple[int, int] | None:
     """Which file a descriptor is of, as the system tells them apart; None if there is none."""
     try:
         status = os.fstat(fd)

@@ -5,19 +5,24 @@ sleep in the stack by turns, or none while there is something to do, the guard t
 
 The GIL is the engine's lock: the core never lets go of it half-way.  What lets go of it here, and in an
 owner's _on_ready(), may meet another thread in the engine, which then leaves its work to the one that is in.
+
+The exception of a signal handler can come out of any line of Python code, so each step is made such that what
+is done before it is whole: somebody drives at any time, and who is woken is crossed out only then.  What the
+engine asks for may be asked for twice.
 """
 from __future__ import annotations
 
 import errno
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .guard import Guard
 from .hub import GreenletSleeper, HubDriver, current_hub
-from .native import allocate_lock, get_ident
+from .native import ThreadLocal, allocate_lock, get_ident
 
 if TYPE_CHECKING:
     from ._cy.engine import Engine
@@ -37,9 +42,10 @@ class Driver:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.home: HubDriver | None = HubDriver(engine)  # the hub that drives; None: the guard does
-        self._homes = {self.home.hub: self.home}
-        self._made_in = get_ident()
-        self._last: Any = self.home.hub  # who slept last: a hub, or the ident of a thread without one
+        self._homes: weakref.WeakSet[HubDriver] = weakref.WeakSet()  # those of all threads
+        self._of_thread = ThreadLocal()  # has the thread's Residence, if it has slept in a hub
+        self._settle(self.home)
+        self._last = self._made_in = get_ident()  # the thread that slept last
         self._shared_until = 0.0
         self._guard = Guard(engine, self._to_guard)
         self._abandoned = False
@@ -118,9 +124,9 @@ class Driver:
     def close(self) -> None:
         """Stop watching and serving, for good."""
         self._guard.stop()
-        for home in self._homes.values():
-            if home.is_current():  # a loop of another thread is not to be touched
-                home.close()
+        residence = getattr(self._of_thread, "residence", None)
+        if residence is not None:  # a loop of another thread is not to be touched
+            residence.home.close()
         _drivers.discard(self)
 
     # --- parts
@@ -141,34 +147,49 @@ class Driver:
                           "this SCTP stack belongs to the parent process: open new sockets after fork()")
         if self._guard.is_current():
             raise RuntimeError("the guard thread must not wait")
-        hub = current_hub()
-        who = hub if hub is not None else get_ident()
-        if who is not self._last and who != self._last:
-            self._last = who
+        hub, thread = current_hub(), get_ident()
+        if thread != self._last:
             self._shared_until = monotonic() + SHARED_TIME
             self._to_guard()
-        if hub is None and get_ident() != self._made_in:
+            self._last = thread
+        if hub is None and thread != self._made_in:
             return ThreadSleeper()
-        home = self._homes.get(hub)
-        if home is None:
-            home = HubDriver(self.engine)
-            self._homes[home.hub] = home
+        home = self._home_of_thread()
         if self.home is None and monotonic() >= self._shared_until:
             self._to_hub(home)
         return GreenletSleeper(home)
 
+    def _home_of_thread(self) -> HubDriver:
+        """That of this thread's hub."""
+        residence = getattr(self._of_thread, "residence", None)
+        if residence is not None and residence.home.is_current():
+            return residence.home
+        home = HubDriver(self.engine)
+        self._settle(home)  # the end of the former residence, whose hub was destroyed
+        return home
+
+    def _settle(self, home: HubDriver) -> None:
+        self._homes.add(home)
+        self._of_thread.residence = Residence(self, home)
+
+    def leave(self, home: HubDriver) -> None:
+        """The thread of this hub ends, or the hub was destroyed."""
+        if self.home is home:
+            self._to_guard()
+        home.close()
+
     def _to_hub(self, home: HubDriver) -> None:
         """This thread's hub drives from now on."""
-        self.home = home
         home.start()
+        self.home = home
         self._guard.drive(False)
 
     def _to_guard(self) -> None:
         """The guard drives from now on; from any thread."""
+        self._guard.drive(True)
         home, self.home = self.home, None
         if home is not None:
             home.call(self._stop_watching, home)
-        self._guard.drive(True)
 
     def _stop_watching(self, home: HubDriver) -> None:
         if self.home is not home:
@@ -177,10 +198,28 @@ class Driver:
     def _abandon(self) -> None:
         """In the child after fork(): the datagrams that arrive are the parent's."""
         self.home, self._abandoned = None, True
-        for home in self._homes.values():
+        for home in list(self._homes):
             home.abandon()
         self._guard.abandon()
         self.engine.abandon()
+
+
+class Residence:
+    """What a thread has while its hub is known to a driver.  It goes with the thread."""
+
+    def __init__(self, driver: Driver, home: HubDriver) -> None:
+        self.home = home
+        self._driver = weakref.ref(driver)
+        self._place = os.getpid(), get_ident()
+
+    def __del__(self) -> None:
+        driver = self._driver()
+        if self._place != (os.getpid(), get_ident()):  # the loop is not to be touched here; see _abandon()
+            return
+        if driver is not None:
+            driver.leave(self.home)
+        else:
+            self.home.close()
 
 
 class ThreadSleeper:
@@ -192,13 +231,17 @@ class ThreadSleeper:
         self._lock = allocate_lock()
         self._lock.acquire()
 
-    def sleep(self, timeout: float | None) -> None:
-        """Until woken, or for so many seconds."""
-        self._lock.acquire(True, -1 if timeout is None else max(timeout, 0))
+    def sleep(self, timeout: float | None) -> bool:
+        """Until woken, or for so many seconds: then False."""
+        for_ever = timeout is None or timeout > threading.TIMEOUT_MAX  # which is 292 years
+        return bool(self._lock.acquire(True, -1 if for_ever else max(timeout or 0, 0)))
 
     def wake(self) -> None:
-        """End its sleep; from any thread, once."""
-        self._lock.release()
+        """End its sleep; from any thread, more than once if need be."""
+        try:
+            self._lock.release()
+        except RuntimeError:  # it was woken already
+            return
 
 
 class WaitList:
@@ -234,18 +277,19 @@ class WaitList:
         """Sleep until woken, unless ready() is true now; False after `timeout` seconds."""
         driver, sleepers = self._driver, self._sleepers
         sleeper = driver.sleeper()
-        sleepers[sleeper] = None  # first: another thread's wake-up must not fall between looking and sleeping
+        woken = False
         try:
+            sleepers[sleeper] = None  # first: no wake-up must fall between looking and sleeping
             driver.engine.on_soon()
             if ready is not None and ready():
                 return True
-            sleeper.sleep(timeout)
+            woken = sleeper.sleep(timeout)
         except BaseException:
             if sleeper not in sleepers:
                 self.wake_one()
             raise
         finally:
-            woken = sleepers.pop(sleeper, sleeper) is sleeper
+            woken = sleepers.pop(sleeper, sleeper) is sleeper or woken
         return woken
 
     def wake_one(self) -> bool:
@@ -258,10 +302,8 @@ class WaitList:
             self._wake(sleeper)
 
     def _wake(self, sleeper: GreenletSleeper | ThreadSleeper) -> bool:
-        if self._sleepers.pop(sleeper, self) is self:  # it was woken already
-            return False
-        sleeper.wake()
-        return True
+        sleeper.wake()  # first: if something is raised here, it is in the list and can be woken again
+        return self._sleepers.pop(sleeper, self) is not self  # False: it does not wait any more
 
 
 def _abandon_all() -> None:

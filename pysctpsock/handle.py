@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from ._cy.sockbase import SocketBase
 from .descriptor import ENDED, READ_ENDED, READABLE, WRITABLE, Descriptor
-from .native import RLock
+from .forking import new_lock
 
 if TYPE_CHECKING:
     from .base import SctpSocket
 
 _by_descriptor: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _detached: dict[int, Any] = {}  # nobody but the descriptor's owner knows of these
-_lock = RLock()
+_lock = new_lock()
 
 
 def refuse_to_copy(self: Any, protocol: Any = None) -> Any:

@@ -2,9 +2,13 @@
 
 The only file that knows gevent's loop.  Watchers do not keep the loop alive: a program whose greenlets have
 all ended ends, however many associations are open.  A greenlet that sleeps here does keep it alive.
+
+The exception of a signal handler can come out of any line of Python code.  So what the engine asks for can be
+asked for again, and notes are made of what has been done, not of what is about to be.
 """
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from gevent import get_hub
@@ -32,8 +36,8 @@ class HubDriver:
         self._readers: dict[int, Any] = {}
         self._writer: Any = None
         self._timer: Any = None
-        self._scheduled = False
-        self._sleepers = 0
+        self._soon: Any = None  # what schedule() was given by the loop
+        self._sleepers: set[GreenletSleeper] = set()
         self._keep_alive = self.loop.async_()
 
     def is_current(self) -> bool:
@@ -41,11 +45,15 @@ class HubDriver:
         return current_hub() is self.hub
 
     def call(self, function: Any, *arguments: Any) -> None:
-        """Have the loop call a function soon; from any thread."""
-        if current_hub() is self.hub:
-            self.loop.run_callback(function, *arguments)
-        else:
-            self.loop.run_callback_threadsafe(function, *arguments)
+        """Have the loop call a function soon; from any thread.  A loop that was destroyed calls nothing."""
+        try:
+            if current_hub() is self.hub:
+                self.loop.run_callback(function, *arguments)
+            else:
+                self.loop.run_callback_threadsafe(function, *arguments)
+        except ValueError:
+            if self.hub.loop is not None:
+                raise
 
     # --- driving
 
@@ -65,19 +73,21 @@ class HubDriver:
         """Watch nothing any more."""
         self._stop_writer()
         self._stop_timer()
-        for watcher in self._readers.values():
-            watcher.close()
-        self._readers.clear()
+        for index in list(self._readers):
+            self.remove(index)
 
     def add(self, index: int, fd: int) -> None:
         """Watch a carrier's descriptor."""
+        self.remove(index)
         self._readers[index] = watcher = self.loop.io(fd, READ, ref=False)
         if self._writer is None:
             watcher.start(self.engine.on_readable, index)
 
     def remove(self, index: int) -> None:
         """Watch it no longer; its descriptor may be closed then."""
-        self._readers.pop(index).close()
+        if index in self._readers:
+            _close(self._readers[index])
+            del self._readers[index]
 
     def block(self, index: int) -> None:
         """Watch only for room in this carrier's send buffer."""
@@ -104,9 +114,8 @@ class HubDriver:
 
     def schedule(self) -> None:
         """Call engine.on_soon() at the end of this turn of the loop, before it waits."""
-        if not self._scheduled:
-            self._scheduled = True
-            self.loop.run_callback(self._run_scheduled)
+        if self._soon is None or not self._soon.pending:
+            self._soon = self.loop.run_callback(self.engine.on_soon)
 
     def abandon(self) -> None:
         """In the child after fork(): watch nothing, without a call that the parent's loop would notice."""
@@ -119,34 +128,30 @@ class HubDriver:
     def close(self) -> None:
         """Stop, for good."""
         self.stop()
-        self._keep_alive.close()
-
-    def _run_scheduled(self) -> None:
-        self._scheduled = False
-        self.engine.on_soon()
+        _close(self._keep_alive)
 
     def _stop_writer(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            _close(self._writer)
             self._writer = None
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
-            self._timer.close()
+            _close(self._timer)
             self._timer = None
 
     # --- sleeping
 
-    def enter(self) -> None:
+    def enter(self, sleeper: GreenletSleeper) -> None:
         """A greenlet is about to sleep in this hub: the loop stays alive."""
-        if self._sleepers == 0:
+        self._sleepers.add(sleeper)
+        if not self._keep_alive.active:
             self._keep_alive.start(_nothing)
-        self._sleepers += 1
 
-    def leave(self) -> None:
-        """It has ended its sleep."""
-        self._sleepers -= 1
-        if self._sleepers == 0:
+    def leave(self, sleeper: GreenletSleeper) -> None:
+        """It has ended its sleep, if it ever began."""
+        self._sleepers.discard(sleeper)
+        if not self._sleepers:
             self._keep_alive.stop()
 
 
@@ -159,24 +164,29 @@ class GreenletSleeper:
         self._home = home
         self._waiter = Waiter(home.hub)
 
-    def sleep(self, timeout: float | None) -> None:
-        """Let other greenlets run until woken, or for so many seconds."""
+    def sleep(self, timeout: float | None) -> bool:
+        """Let other greenlets run until woken, or for so many seconds: then False."""
         home, waiter = self._home, self._waiter
         timer = None
-        home.enter()
         try:
+            home.enter(self)
             if timeout is not None:
                 timer = home.loop.timer(max(timeout, 0))
-                timer.start(waiter.switch, None, update=True)
-            waiter.get()
+                timer.start(waiter.switch, False, update=True)
+            return bool(waiter.get())
         finally:
+            home.leave(self)
             if timer is not None:
                 timer.close()
-            home.leave()
 
     def wake(self) -> None:
-        """End its sleep soon; from any thread."""
-        self._home.call(self._waiter.switch, None)
+        """End its sleep soon; from any thread, more than once if need be."""
+        self._home.call(self._waiter.switch, True)
+
+
+def _close(watcher: Any) -> None:
+    with suppress(ValueError):  # the loop was destroyed, and its watchers with it
+        watcher.close()
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""The system's own threads, locks, poll(2) and resolver, whatever gevent has patched."""
+"""The system's own threads and locks, poll(2) and resolver, whatever gevent has patched."""
 from __future__ import annotations
 
 from select import POLLIN, POLLOUT
@@ -6,10 +6,10 @@ from typing import Any
 
 from gevent.monkey import get_original
 
-__all__ = ["POLLIN", "POLLOUT", "RLock",
+__all__ = ["POLLIN", "POLLOUT", "RLock", "ThreadLocal",
            "allocate_lock", "get_ident", "getaddrinfo", "poll", "start_new_thread"]
 
-allocate_lock, start_new_thread, get_ident, RLock = get_original(
-    "_thread", ["allocate_lock", "start_new_thread", "get_ident", "RLock"])
+allocate_lock, start_new_thread, get_ident, RLock, ThreadLocal = get_original(
+    "_thread", ["allocate_lock", "start_new_thread", "get_ident", "RLock", "_local"])
 getaddrinfo: Any = get_original("socket", "getaddrinfo")
 poll: Any = get_original("select", "poll")

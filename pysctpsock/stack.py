@@ -22,7 +22,7 @@ from ._cy.udp import UdpCarrier
 from .address import is_multicast, is_wildcard
 from .driver import Driver
 from .errors import error
-from .native import RLock
+from .forking import new_lock
 
 if TYPE_CHECKING:
     from .base import SctpSocket
@@ -98,7 +98,7 @@ class Stack:
         self.sockets: WeakSet[SctpSocket] = WeakSet()
         self.claims: dict[int, list[Claim]] = {}
         self.carriers: dict[tuple[str, bool], Any] = {}
-        self.lock = RLock()  # of what threads must not do at once; nobody sleeps while having it
+        self.lock = new_lock()  # of what threads must not do at once; nobody sleeps while having it
 
     def parameters(self) -> ProtocolParameters:
         """A fresh socket's protocol parameters."""
@@ -112,13 +112,17 @@ class Stack:
         OSError with the system's errno; EADDRINUSE if another program has the UDP port.
         """
         carrier = self.carriers.get((role, ipv6))
-        if carrier is None:
+        if carrier is None or carrier.fd < 0:  # never opened, or closed by its number
             try:
                 carrier = self._open_carrier(role, ipv6)
             except OSError as problem:
                 number, port = problem.errno or errno.EIO, self.configuration.udp_port
                 raise error(number, f"UDP port {port} for SCTP (PYSCTPSOCK_UDP_PORT)") from problem
-            self.engine.add_carrier(carrier)
+            try:
+                self.engine.add_carrier(carrier)
+            except BaseException:
+                carrier.close()
+                raise
             self.carriers[role, ipv6] = carrier
         return carrier
 
@@ -270,8 +274,7 @@ def _at_exit() -> None:
 
 def _after_fork_in_child() -> None:
     """The stack is the parent's; here its sockets are dead, and the next socket makes a new stack."""
-    global _stack, _making
-    _making = RLock()  # another thread may have had it
+    global _stack
     if _stack is not None:
         for sock in list(_stack.sockets):
             sock._orphan()
@@ -280,7 +283,7 @@ def _after_fork_in_child() -> None:
 
 configuration = _configuration_of_environment()
 _stack: Stack | None = None
-_making = RLock()
+_making = new_lock()
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -12,6 +12,7 @@ from ..structs import Struct
 from .row import Getter, Option, Setter, Target, stored, switch
 
 LARGEST_BUFFER = 1 << 30
+LONGEST_TIME = (1 << 63) // 1000  # seconds; what Linux can count in ticks
 LEAST_STORED = {"receive_buffer": 2304, "send_buffer": 4608}  # what Linux raises smaller requests to
 LEAST_WINDOW = 1500  # a_rwnd at set-up (RFC 9260 section 3.3.2)
 
@@ -45,7 +46,10 @@ def time_limit(attribute: str) -> tuple[Getter, Setter]:
     def set_(target: Target, value: Any) -> None:
         if not 0 <= value.tv_usec < 1_000_000:
             raise error(errno.EDOM, f"{value.tv_usec} microseconds")
-        setattr(target.sock, attribute, max(value.tv_sec + value.tv_usec / 1_000_000, 0) or None)
+        seconds = value.tv_sec + value.tv_usec / 1_000_000
+        # As Linux: a negative time is over at once, and what is beyond all times is none.
+        setattr(target.sock, attribute,
+                0.0 if value.tv_sec < 0 else seconds if 0 < seconds < LONGEST_TIME else None)
 
     return get, set_
 

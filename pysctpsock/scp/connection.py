@@ -16,7 +16,7 @@ from .._cy.scp_connection import ScpConnection
 from .._cy.scp_options import ScpOptions
 from ..errors import error
 from ..handle import refuse_to_copy
-from ..timeouts import Timeouts
+from ..timeouts import Timeouts, checked
 from .errors import reason_error
 from .hub import Transport, dial, listening_socket
 from .session import Session
@@ -166,6 +166,7 @@ class Connection(Timeouts):
         A session is over when both sides have ended it.  Those that are open after `timeout` seconds (None:
         wait for ever) get ECONNABORTED here and ECONNRESET at the peer.
         """
+        timeout = checked(timeout)
         if self._closed:
             return
         self._check_open()
@@ -229,7 +230,7 @@ class Listener:
 
     def settimeout(self, value: float | None) -> None:
         """Seconds that accept() may wait; None: for ever."""
-        self._sock.settimeout(value)
+        self._sock.settimeout(checked(value))
 
     def getsockname(self) -> Any:
         """Where it listens."""
@@ -257,7 +258,7 @@ def connect(address: Any, timeout: float | None = None, *, ssl_context: ssl.SSLC
     `timeout`: seconds for TCP's set-up.  With `ssl_context` TLS is spoken below, its errors (a certificate
     that does not fit, say) come from the first calls that wait.  Options are those of Connection.
     """
-    sock = dial(address, timeout)
+    sock = dial(address, checked(timeout))
     try:
         if ssl_context is not None:
             if server_hostname is None and not isinstance(address, str | bytes):

@@ -9,6 +9,7 @@ import select
 import selectors
 import socket as kernel
 import struct
+import threading
 
 import gevent
 import pytest
@@ -405,3 +406,33 @@ def test_bad_times(ipv4):
         sock.setsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("qq", 0, 1_000_000))
     with raises(errno.EINVAL):
         sock.setsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, bytes(8))
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(10**10, 10**10), (1 << 62, 0), ((1 << 63) - 1, 0)])
+def test_times_beyond_all_times(ipv4, seconds, shown):
+    """Linux: what is more than it can count is no limit.  A thread without a hub waits as well."""
+    client, server = ipv4.pair()
+    client.settimeout(None)
+    client.setsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("qq", seconds, 0))
+    assert client.getsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, 16) == struct.pack("qq", shown, 0)
+    received = []
+    thread = threading.Thread(target=lambda: received.append(client.recv(9)))
+    thread.start()
+    while not client._readers:  # until it waits
+        gevent.sleep(0.001)
+    server.send(b"x")
+    thread.join()
+    waiting = gevent.spawn(client.recv, 9)
+    gevent.sleep(0)
+    server.send(b"y")
+    assert (*received, waiting.get()) == (b"x", b"y")
+
+
+def test_a_negative_time(ipv4):
+    """Linux: it is over at once, and is shown as 0."""
+    client, _ = ipv4.pair()
+    client.settimeout(None)
+    client.setsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("qq", -1, 5))
+    assert client.getsockopt(SOL_SOCKET, socket.SO_RCVTIMEO, 16) == bytes(16)
+    with raises(errno.EAGAIN):
+        client.recv(9)
