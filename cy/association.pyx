@@ -33,7 +33,7 @@ from .serial cimport tsn_t
 from .tcb cimport MOST_CAUSES, MOST_CONTROL, Tcb
 from .teardown cimport (
     abort_association, guard_orphan, on_abort, on_autoclose, on_error, on_shutdown, on_shutdown_ack,
-    on_shutdown_complete, on_t2, on_t5, peer_is_alive, shutdown_primitive,
+    on_shutdown_complete, on_t2, on_t5, peer_is_alive, room_for_writer, shutdown_primitive,
 )
 from .timers cimport (
     TIMER_AUTOCLOSE, TIMER_LIFETIME, TIMER_SACK, TIMER_T1, TIMER_T2_SHUTDOWN, TIMER_T5_GUARD,
@@ -42,7 +42,7 @@ from .transfer cimport (
     after_packet, on_data, on_forward_tsn, on_sack, on_sack_timer, on_t3, take_cumulative_ack, window_opened,
 )
 from .transmit cimport transmit
-from .user cimport SctpUser
+from .user cimport READABLE, WRITABLE, SctpUser
 from .wire cimport CURSOR_ITEM, CURSOR_MALFORMED, ChunkView, Cursor, TlvView, get32, next_chunk, next_tlv
 
 cdef int EAGAIN = errno.EAGAIN
@@ -285,6 +285,11 @@ cdef class Association(Tcb):
         self.writer_waiting = True
         return False
 
+    def buffers_changed(self, int64_t now) -> None:
+        """The user has set the send or the receive buffer: a sender may go on, the peer may send more."""
+        room_for_writer(self)
+        window_opened(self, now)
+
     def submit(self, bytes data not None, int stream_id=0, uint32_t ppid=0, uint32_t flags=0,
                uint32_t timetolive=0, uint32_t context=0, int64_t now=0, int path=ANY_PATH,
                bint end=True) -> int:
@@ -414,8 +419,13 @@ cdef class Association(Tcb):
         return path.rto.srtt
 
     def peel_off(self, SctpUser user not None) -> None:
-        """Make `user` the one that is told, and give it what has arrived and was not read."""
+        """Make `user` the one that is told, and give it what has arrived and was not read.
+
+        Who waits at the old one, to send on the association or to read of it, has to look again.
+        """
         cdef ReceiveQueue left = self.user.receive_queue
+        self.user.signal(READABLE | WRITABLE)
+        self.writer_waiting = False
         leave_turns(self)
         left.give(<PyObject *>self, user.receive_queue)
         self.user.associations -= 1

@@ -304,6 +304,7 @@ cdef class SocketBase:
         """For the subclass: the association is peeled off, what it has brought goes with it."""
         self.notification = None             # the one at the head may leave
         association.peel_off(user)
+        self.engine.soon()                   # wakes who waits here; another association may have its turn
         self.state_changed()
 
     def _receive(self, Py_ssize_t size, int flags):
@@ -369,6 +370,12 @@ cdef class SocketBase:
         if association.send_queue.count == 0 and association.outstanding.data_bytes == 0:
             association.notify(SENDER_DRY_EVENT, (association.assoc_id,))
             self.engine.soon()
+
+    def buffers_changed(self, Association association not None):
+        """SO_SNDBUF or SO_RCVBUF was set."""
+        association.buffers_changed(clock())
+        self.engine.soon()
+        self.state_changed()
 
     def change_paths(self, Association association not None, str host, dict changes not None):
         """Association.change_paths(), from now on."""

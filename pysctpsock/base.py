@@ -25,6 +25,7 @@ from ._cy.sockbase import Readiness
 from ._cy.user import SctpUser
 from .address import from_core, is_multicast, is_wildcard, to_core
 from .buffers import as_bytes, scatter, writable
+from .checks import check_kind
 from .driver import WaitList
 from .errors import connecting, end_of, error
 from .handle import Handle
@@ -399,6 +400,7 @@ class SctpSocket(Handle, Timeouts):
         assert self._claim is not None
         self._claim.listening = False
         listener.close(self.engine.now())
+        self._readers.wake_all()
         self.engine.pump()
         self.state_changed()
 
@@ -446,9 +448,13 @@ class SctpSocket(Handle, Timeouts):
                                             carriers, parameters, self.engine.now())
 
     def _await_set_up(self, association: Any) -> None:
-        """Wait until the association is up or has failed.  EINPROGRESS after the time of SO_SNDTIMEO."""
+        """Wait until the association is up, has failed, or is another socket's.
+
+        EINPROGRESS after the time of SO_SNDTIMEO.
+        """
         try:
-            self._wait(self._writers, lambda: association.state not in SETTING_UP)
+            self._wait(self._writers, lambda: (association.state not in SETTING_UP
+                                               or association.user is not self.user))
         except BlockingIOError:
             raise connecting(association) from None
 
@@ -526,6 +532,7 @@ class SctpSocket(Handle, Timeouts):
         else:
             association.abort(data, self.engine.now())
         self.engine.pump()
+        self.state_changed()
         return 0
 
     def _path_to(self, association: Any, host: str) -> int:
@@ -564,8 +571,13 @@ class SctpSocket(Handle, Timeouts):
 
     def _submit(self, association: Any, data: bytes, info: ancillary.SendInfo, path: int, end: bool,
                 msg_flags: int) -> None:
-        """Wait for room, and queue a message or, with explicit EOR, a part of one."""
+        """Wait for room, and queue a message or, with explicit EOR, a part of one.
+
+        EPIPE for an association that was peeled off or has begun to end meanwhile.
+        """
         def submit() -> int:
+            if association.user is not self.user:
+                return errno.EPIPE
             result: int = association.submit(data, info.stream, info.ppid, info.flags, info.timetolive,
                                              info.context, self.engine.now(), path, end)
             return result
@@ -576,6 +588,8 @@ class SctpSocket(Handle, Timeouts):
             nonlocal result
             if result == errno.EAGAIN:
                 result = submit()
+                if result == errno.ESHUTDOWN:
+                    result = errno.EPIPE  # to a sender that slept, as Linux
             return result != errno.EAGAIN
 
         if result == errno.EAGAIN:
@@ -770,23 +784,3 @@ class SctpSocket(Handle, Timeouts):
         buffer[:4] = assoc_id.to_bytes(4, options.byteorder, signed=True)
         value: bytes = self.getsockopt(c.SOL_SCTP, opt, bytes(buffer))
         return value
-
-
-def check_kind(family: int, type: int) -> None:
-    """The errnos of socket() for what is no SCTP socket."""
-    if family not in (_socket.AF_INET, _socket.AF_INET6):
-        raise error(errno.EAFNOSUPPORT, f"SCTP with address family {family}")
-    if not 0 <= type <= 10:
-        raise error(errno.EINVAL, f"socket type {type}")
-    if type == _socket.SOCK_DGRAM:
-        raise error(errno.EPROTONOSUPPORT, "SCTP has SOCK_STREAM and SOCK_SEQPACKET")
-    if type not in (_socket.SOCK_STREAM, _socket.SOCK_SEQPACKET):
-        raise error(errno.ESOCKTNOSUPPORT, f"socket type {type}")
-
-
-def check_direction(how: int) -> None:
-    """The errors of shutdown() for what is none of SHUT_RD, SHUT_WR and SHUT_RDWR."""
-    if not -1 << 31 <= how < 1 << 31:
-        raise OverflowError(f"shutdown({how})")
-    if how not in (_socket.SHUT_RD, _socket.SHUT_WR, _socket.SHUT_RDWR):
-        raise error(errno.EINVAL, f"shutdown({how})")

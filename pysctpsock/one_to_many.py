@@ -14,8 +14,9 @@ from typing import Any
 from . import ancillary
 from . import constants as c
 from .address import is_wildcard
-from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, check_direction, locked
+from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, locked
 from .buffers import as_bytes
+from .checks import check_direction
 from .errors import connecting, end_of, error
 from .stack import Stack
 
@@ -123,6 +124,8 @@ class OneToManySocket(SctpSocket):
         if self._timeout == 0.0:
             raise connecting(association)
         self._await_set_up(association)
+        if association.user is not self.user:
+            raise error(errno.EPIPE, "the association was peeled off")
         if not association.announced:
             raise end_of(association, association.error or errno.ECONNABORTED)
         return association
@@ -170,8 +173,8 @@ class OneToManySocket(SctpSocket):
         """SCTP_SENDALL: to each association that is up (5.3.4); the length, 0 if there is none."""
         sent = 0
         for association in self.open_associations():
-            if association.state != c.SCTP_ESTABLISHED:
-                continue
+            if association.state != c.SCTP_ESTABLISHED or association.user is not self.user:
+                continue  # also after a wait for the one before it
             if info.flags & (c.SCTP_EOF | c.SCTP_ABORT):
                 self._end_by_sending(association, data, info.flags)
             else:

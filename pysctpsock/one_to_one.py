@@ -13,8 +13,9 @@ from typing import Any
 from . import ancillary
 from . import constants as c
 from ._cy.user import SctpUser
-from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, check_direction, locked
+from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, locked
 from .buffers import as_bytes
+from .checks import check_direction
 from .descriptor import ENDED, READ_ENDED, READABLE, WRITABLE
 from .errors import connecting, end_of, error
 from .stack import Stack

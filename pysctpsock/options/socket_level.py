@@ -65,9 +65,10 @@ def buffer_size(attribute: str) -> tuple[Getter, Setter]:
         # Of the receive buffer half is window, the other half what messages cost beside their bytes.
         size = max(stored // 2, LEAST_WINDOW) if attribute == "receive_buffer" else stored
         setattr(target.sock.parameters, attribute, size)
-        if target.association is not None:  # a window once given is not taken back
-            before = getattr(target.parameters, attribute) if attribute == "receive_buffer" else 0
-            setattr(target.parameters, attribute, max(size, before))
+        for association in target.sock.open_associations():  # a window once given is not taken back
+            before = getattr(association.parameters, attribute) if attribute == "receive_buffer" else 0
+            setattr(association.parameters, attribute, max(size, before))
+            target.sock.buffers_changed(association)
 
     return get, set_
 

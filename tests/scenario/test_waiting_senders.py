@@ -9,7 +9,22 @@ import itertools
 
 import packets
 import pytest
-from net import MILLISECOND, Link, pair, parameters, sender
+from failures import watch
+from net import (
+    CLIENT,
+    CLIENT_PORT,
+    MILLISECOND,
+    SERVER,
+    SERVER_PORT,
+    Link,
+    Network,
+    Puppet,
+    connect,
+    pair,
+    parameters,
+    receiver,
+    sender,
+)
 from packets import DATA
 
 DATA_I = 0x08
@@ -163,3 +178,34 @@ def test_the_sender_goes_on_at_the_first_room():
     assert s.side.pending
     s.ask(packets.sack(first[DATA].tsn))
     assert not s.side.pending
+
+
+# --- what else makes room
+
+
+def test_a_restart_of_the_peer_makes_room():
+    """5.2.4: what was queued for the old association is given up, the sender goes on with the new one."""
+    r = receiver(send_buffer=5000)
+    while not r.side.pending:
+        r.side.send(bytes(1000))
+    r.wait(100 * MILLISECOND)
+    r.tag, r.tsn = r.tag + 1, 5000
+    r.establish()
+    assert not r.side.pending
+
+
+def test_streams_that_the_peer_refuses_make_room():
+    """9260-5.1.1-02: messages for them are given up with the INIT ACK."""
+    network = watch(Network(4))
+    made = parameters(send_buffer=5000)
+    host = network.host("client", CLIENT, parameters=made)
+    puppet = Puppet(network, SERVER, SERVER_PORT, CLIENT, CLIENT_PORT)
+    side = connect(network, host, parameters=made)
+    while not side.pending:
+        side.send(bytes(1000), stream_id=9)
+    side.pending.clear()
+    side.send(b"goes", stream_id=1)
+    assert side.pending
+    puppet.wait(10 * MILLISECOND)
+    puppet.answer_init(inbound=2)
+    assert not side.pending
