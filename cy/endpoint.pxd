@@ -12,7 +12,6 @@ from .outbox cimport Outbox
 from .parameters cimport ProtocolParameters
 from .path cimport Path
 from .tcb cimport Shared
-from .tagtable cimport TagTable
 from .user cimport ReadyList, SctpUser
 
 cpdef enum IcmpKind:
@@ -38,14 +37,14 @@ cdef class Endpoint:
     cdef readonly Outbox outbox
     cdef readonly ReadyList ready_list
     cdef readonly ProtocolParameters parameters
-    cdef Shared shared
+    cdef readonly Shared shared
     cdef CookieJar jar
-    cdef TagTable by_tag
     cdef dict by_id                          # assoc_id -> Association: this keeps them alive
+    cdef object ended_by_id                  # the same of those that ended and that somebody still has; weak
     cdef dict ports_held                     # local port -> how many associations have it
     cdef dict by_address                     # (peer ip, peer port, local port) -> Association
     cdef dict listeners                      # local port -> [Listener]
-    cdef int32_t last_assoc_id
+    cdef public int32_t last_assoc_id
     cdef int64_t bucket_filled               # the token bucket of out-of-the-blue answers
     cdef int64_t bucket
     cdef list taken                          # packets that left the outbox when it was full (Python face)
@@ -79,7 +78,7 @@ cdef class Endpoint:
     cdef bint apply_cookie_action(self, Association association, int action, StateCookie cookie,
                                   const Route *route, int64_t now) except -1
     cdef tuple key(self, const Address *remote, uint16_t peer_port, uint16_t local_port)
-    cdef uint32_t fresh_tag(self) except 0
+    cdef int32_t fresh_id(self) except 0
     cdef Listener listener_for(self, const Route *route, uint16_t port)
     cdef Association new_association(self, SctpUser user, uint16_t local_port, uint16_t peer_port,
                                      ProtocolParameters parameters)

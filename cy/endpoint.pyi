@@ -4,6 +4,7 @@ from enum import IntFlag
 from .association import Association
 from .outbox import Outbox
 from .parameters import ProtocolParameters
+from .tcb import Shared
 from .user import ReadyList, SctpUser
 
 class Listener:
@@ -47,6 +48,9 @@ class Endpoint:
     def association_count(self) -> int: ...
     @property
     def associations(self) -> list[Association]: ...
+    last_assoc_id: int
+    @property
+    def shared(self) -> Shared: ...
     @property
     def outbox(self) -> Outbox: ...
     @property

@@ -2,6 +2,7 @@
 import errno
 from collections import deque
 from sys import getsizeof
+from weakref import WeakValueDictionary
 
 from .proto import DropReason
 
@@ -16,7 +17,7 @@ from .chunks cimport InitView, cause_stale_cookie, get_init, make_abort, make_ch
 from .cookie cimport COOKIE_FORGED, COOKIE_TOO_OLD, CookieJar, StateCookie
 from .crc32c cimport packet_is_intact
 from .emit cimport emit
-from .params cimport PARAMETERS_OK, InitParameters, parse_init_parameters
+from .params cimport InitParameters
 from .path cimport PATH_UNCONFIRMED, Path
 from .pathmgmt cimport MOST_PATHS, packet_too_big
 from .proto cimport (
@@ -28,8 +29,8 @@ from .proto cimport (
     SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, STALE_COOKIE,
 )
 from .setup cimport (
-    ACTION_COLLISION, ACTION_DUPLICATE, ACTION_RESTART, acknowledge_cookie, answer_init, begin_from_cookie,
-    check_init, collide, common_extensions, cookie_action, listed_addresses, make_init_ack,
+    ACTION_COLLISION, ACTION_DUPLICATE, ACTION_RESTART, acknowledge_cookie, agree_on_extensions, answer_init,
+    begin_from_cookie, check_init, collide, cookie_action, listed_addresses, make_init_ack,
     restart, start_association,
 )
 from .tcb cimport Shared
@@ -107,8 +108,8 @@ cdef class Endpoint:
         self.outbox = self.shared.outbox
         self.ready_list = ReadyList()
         self.jar = CookieJar(self.shared.entropy)
-        self.by_tag = TagTable()
         self.by_id = {}
+        self.ended_by_id = WeakValueDictionary()
         self.ports_held = {}
         self.by_address = {}
         self.listeners = {}
@@ -135,7 +136,7 @@ cdef class Endpoint:
             return self.drop(DROP_BAD_CHECKSUM)          # 9260-6.8-02
         self.bury()                                      # whom its user has aborted meanwhile
         tag = get32(packet + 4)
-        found = self.by_tag.find(tag)
+        found = self.shared.by_tag.find(tag)
         if found != NULL:
             association = <Association>found
             if association.peer_port == get16(packet) and association.local_port == get16(packet + 2):
@@ -281,9 +282,7 @@ cdef class Endpoint:
         cdef int index
         cursor.position = packet + COMMON_HEADER
         cursor.end = packet + length
-        if (next_chunk(&cursor, &chunk) != CURSOR_ITEM or not get_init(&chunk, &init)
-                or parse_init_parameters(init.parameters, init.parameters_length,
-                                         &parameters) != PARAMETERS_OK):
+        if next_chunk(&cursor, &chunk) != CURSOR_ITEM or not get_init(&chunk, &init):
             return self.drop(DROP_MALFORMED_CHUNK)
         if init.initiate_tag == 0:
             return self.drop(DROP_TAG_COLLISION)         # 9260-3.3.2-03
@@ -310,14 +309,14 @@ cdef class Endpoint:
                        + 1000 * <int64_t>min(parameters.cookie_preservative, <uint32_t>10000))
         cookie.local_port = port
         cookie.peer_port = peer_port
-        cookie.local_tag = self.fresh_tag()
+        cookie.local_tag = self.shared.fresh_tag()
         cookie.local_initial_tsn = self.shared.entropy.uint32()
         cookie.peer_tag = init.initiate_tag
         cookie.peer_initial_tsn = init.initial_tsn
         cookie.peer_a_rwnd = init.a_rwnd
         cookie.outbound_streams = min(listener.parameters.outbound_streams, init.inbound_streams)
         cookie.inbound_streams = min(listener.parameters.inbound_streams, init.outbound_streams)
-        cookie.extensions = common_extensions(&parameters, listener.parameters)
+        cookie.extensions = agree_on_extensions(&parameters, listener.parameters)
         cookie.peer_adaptation = parameters.adaptation_indication
         cookie.route = route[0]
         cookie.peer_addresses = listed_addresses(&parameters, route)
@@ -378,7 +377,7 @@ cdef class Endpoint:
         cdef Association association
         cdef SctpUser user
         if (listener is None or len(listener.pending) > listener.backlog
-                or self.by_tag.find(cookie.local_tag) != NULL):
+                or self.shared.by_tag.find(cookie.local_tag) != NULL):
             self.refuse(packet, cookie.peer_tag, [make_tlv(OUT_OF_RESOURCE, b"")], route,
                         DROP_NO_LISTENER if listener is None else DROP_BACKLOG, now)
             return None
@@ -411,14 +410,14 @@ cdef class Endpoint:
             association.control.append(make_error([make_tlv(COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, b"")]))
             transmit(association, now)
             return False
-        elif action == ACTION_RESTART and self.by_tag.find(cookie.local_tag) != NULL:
+        elif action == ACTION_RESTART and self.shared.by_tag.find(cookie.local_tag) != NULL:
             self.drop(DROP_TAG_COLLISION)    # another association has that tag now; the peer begins anew
             return False
         elif action == ACTION_RESTART:
-            self.by_tag.remove(association.local_tag)
+            self.shared.by_tag.remove(association.local_tag)
             restart(association, cookie, route, now)
             self.register_addresses(association)
-            self.by_tag.add(association.local_tag, association)
+            self.shared.by_tag.add(association.local_tag, association)
         else:                                            # C, or not in the table
             self.drop(DROP_COOKIE_MISMATCH)
             return False
@@ -429,11 +428,12 @@ cdef class Endpoint:
     cdef tuple key(self, const Address *remote, uint16_t peer_port, uint16_t local_port):
         return ((<const char *>remote.ip)[:16], remote.scope_id, peer_port, local_port)
 
-    cdef uint32_t fresh_tag(self) except 0:
-        cdef uint32_t tag = self.shared.entropy.tag()
-        while self.by_tag.find(tag) != NULL:
-            tag = self.shared.entropy.tag()
-        return tag
+    cdef int32_t fresh_id(self) except 0:
+        """The next association id that means none: ended ones keep theirs until nobody has them any more."""
+        while True:
+            self.last_assoc_id = self.last_assoc_id + 1 if self.last_assoc_id < 0x7FFFFFFF else FIRST_ASSOC_ID
+            if self.last_assoc_id not in self.by_id and self.last_assoc_id not in self.ended_by_id:
+                return self.last_assoc_id
 
     cdef Listener listener_for(self, const Route *route, uint16_t port):
         """Who listens at the address that a packet came to, or else at all of its version of IP."""
@@ -456,12 +456,11 @@ cdef class Endpoint:
         association.parameters = parameters.copy()
         association.local_port = local_port
         association.peer_port = peer_port
-        self.last_assoc_id = self.last_assoc_id + 1 if self.last_assoc_id < 0x7FFFFFFF else FIRST_ASSOC_ID
-        association.assoc_id = self.last_assoc_id
+        association.assoc_id = self.fresh_id()
         return association
 
     cdef int register(self, Association association) except -1:
-        self.by_tag.add(association.local_tag, association)
+        self.shared.by_tag.add(association.local_tag, association)
         self.by_id[association.assoc_id] = association
         self.ports_held[association.local_port] = self.ports_held.get(association.local_port, 0) + 1
         association.user.associations += 1
@@ -494,9 +493,10 @@ cdef class Endpoint:
         ended, self.shared.ended = self.shared.ended, []
         for association in ended:
             self.shared.agenda.forget(association)
-            if self.by_tag.find(association.local_tag) == <PyObject *>association:
-                self.by_tag.remove(association.local_tag)
+            if self.shared.by_tag.find(association.local_tag) == <PyObject *>association:
+                self.shared.by_tag.remove(association.local_tag)
             if self.by_id.pop(association.assoc_id, None) is not None:
+                self.ended_by_id[association.assoc_id] = association
                 association.user.associations -= 1
                 self.ports_held[association.local_port] -= 1
                 if self.ports_held[association.local_port] == 0:
@@ -732,7 +732,7 @@ cdef class Endpoint:
 
     def memory(self) -> int:
         """Bytes of the tables that peers could make grow."""
-        return (self.by_tag.capacity * (sizeof(uint32_t) + sizeof(PyObject *))
+        return (self.shared.by_tag.capacity * (sizeof(uint32_t) + sizeof(PyObject *))
                 + self.shared.agenda.capacity * sizeof(PyObject *)
                 + getsizeof(self.by_id) + getsizeof(self.by_address) + getsizeof(self.listeners)
                 + sum(getsizeof(listener.pending) for group in self.listeners.values() for listener in group))

@@ -30,6 +30,7 @@ cdef struct InitParameters:
     uint32_t cookie_preservative  # ms, 0 without
     bint has_supported_address_types, supports_ipv4, supports_ipv6
     bint forward_tsn_supported
+    const uint8_t *forward_tsn   # the whole TLV
     const uint8_t *supported_extensions
     uint32_t supported_extensions_length
     bint has_adaptation_indication
@@ -40,6 +41,8 @@ cdef struct InitParameters:
 
 
 cdef int parse_init_parameters(const uint8_t *parameters, uint32_t length, InitParameters *out) noexcept nogil
+# ... then what the sender offers and we have not (`own`: bits of Extension) is unrecognized (3758-3.3-02)
+cdef void report_extensions(InitParameters *parameters, uint32_t own) noexcept nogil
 cdef uint32_t offered_extensions(const InitParameters *parameters) noexcept nogil       # by the sender
 cdef bytes extension_parameters(uint32_t extensions)              # how they are offered
 cdef bytes adaptation_parameter(uint32_t indication)              # RFC 5061 section 4.2.6; 0: none

@@ -75,11 +75,16 @@ cdef int read_supported_address_types(const TlvView *item, InitParameters *out) 
     return STEP_NEXT
 
 
-cdef int read_unknown(const TlvView *item, InitParameters *out) noexcept nogil:
-    if item.type & REPORT and out.unrecognized_count < MAX_UNRECOGNIZED:
-        out.unrecognized[out.unrecognized_count] = item.start
-        out.unrecognized_length[out.unrecognized_count] = item.length
+cdef void report(InitParameters *out, const uint8_t *start, uint32_t length) noexcept nogil:
+    if out.unrecognized_count < MAX_UNRECOGNIZED:
+        out.unrecognized[out.unrecognized_count] = start
+        out.unrecognized_length[out.unrecognized_count] = length
         out.unrecognized_count += 1
+
+
+cdef int read_unknown(const TlvView *item, InitParameters *out) noexcept nogil:
+    if item.type & REPORT:
+        report(out, item.start, item.length)
     return STEP_NEXT if item.type & GO_ON else STEP_STOP
 
 
@@ -108,6 +113,7 @@ cdef int read_parameter(const TlvView *item, InitParameters *out) noexcept nogil
         if item.length != 4:
             return STEP_MALFORMED
         out.forward_tsn_supported = True
+        out.forward_tsn = item.start
     elif item.type == SUPPORTED_EXTENSIONS:
         if out.supported_extensions == NULL:
             out.supported_extensions = item.value
@@ -162,6 +168,12 @@ cdef int parse_init_parameters(const uint8_t *parameters, uint32_t length,
 
 cdef uint32_t offered_extensions(const InitParameters *parameters) noexcept nogil:
     return PARTIAL_RELIABILITY if parameters.forward_tsn_supported else 0
+
+
+cdef void report_extensions(InitParameters *parameters, uint32_t own) noexcept nogil:
+    """An extension that is switched off is one that we do not know."""
+    if parameters.forward_tsn_supported and not own & PARTIAL_RELIABILITY:
+        report(parameters, parameters.forward_tsn, 4)
 
 
 cdef bytes extension_parameters(uint32_t extensions):

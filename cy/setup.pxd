@@ -26,14 +26,14 @@ cdef enum CookieAction:          # the table of 5.2.4
 # ASSOCIATE: sends INIT
 cdef int start_association(Tcb t, const Route *route, list more, int64_t now) except -1
 cdef int begin_from_cookie(Tcb t, StateCookie cookie, const Route *route, int64_t now) except -1
-# causes for a refusal; empty: fine
-cdef list check_init(const InitView *init, const InitParameters *parameters)
+# reads the parameters; causes for a refusal, empty: fine
+cdef list check_init(const InitView *init, InitParameters *parameters)
 cdef bytes make_init_ack(CookieJar jar, StateCookie cookie, const InitParameters *parameters, uint32_t a_rwnd,
                          uint16_t outbound_streams, uint16_t inbound_streams, list addresses,
                          uint32_t adaptation)
-cdef uint32_t common_extensions(const InitParameters *theirs, ProtocolParameters ours) noexcept
+cdef uint32_t agree_on_extensions(InitParameters *theirs, ProtocolParameters ours) noexcept
 cdef list listed_addresses(const InitParameters *parameters, const Route *route)
-cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParameters *parameters,
+cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, InitParameters *parameters,
                      const Route *route, int64_t now) except -1
 cdef int cookie_action(Tcb t, StateCookie cookie) noexcept                          # 5.2.4
 cdef int collide(Tcb t, StateCookie cookie, const Route *route, int64_t now) except -1      # action B

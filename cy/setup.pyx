@@ -15,8 +15,8 @@ from .failed cimport fail_all, tell_send_failed
 from .outstanding cimport Outstanding
 from .params cimport (
     PARAMETERS_OK, PARTIAL_RELIABILITY, InitParameters, adaptation_parameter, address_parameter,
-    extension_parameters, offered_extensions, parse_init_parameters, unrecognized_causes,
-    unrecognized_parameters,
+    extension_parameters, offered_extensions, parse_init_parameters, report_extensions,
+    unrecognized_causes, unrecognized_parameters,
 )
 from .parameters cimport ProtocolParameters
 from .path cimport PATH_ACTIVE, PATH_UNCONFIRMED, Path, new_path
@@ -24,7 +24,7 @@ from .pathmgmt cimport add_path, choose_local, reaches, send_heartbeat, start_he
 from .peerwindow cimport mark_lost
 from .proto cimport (
     CLOSED, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_PRESERVATIVE, COOKIE_WAIT, DROP_MALFORMED_CHUNK,
-    DROP_TAG_COLLISION, ESTABLISHED, INIT, INIT_ACK, INVALID_MANDATORY_PARAMETER, INVALID_STREAM_IDENTIFIER,
+    ESTABLISHED, INIT, INIT_ACK, INVALID_MANDATORY_PARAMETER, INVALID_STREAM_IDENTIFIER,
     PROTOCOL_VIOLATION, RESTART_WITH_NEW_ADDRESSES, STATE_COOKIE, UNRESOLVABLE_ADDRESS,
 )
 from .reasm cimport Reassembly
@@ -40,7 +40,6 @@ from .tsnmap cimport TsnMap
 from .user cimport CONNECTED, WRITABLE
 from .wire cimport ChunkView
 
-cdef int ECONNREFUSED = errno.ECONNREFUSED
 cdef int EPROTO = errno.EPROTO
 cdef int ETIMEDOUT = errno.ETIMEDOUT
 cdef bytes COOKIE_ACK_CHUNK = make_chunk(COOKIE_ACK, 0, b"")
@@ -55,7 +54,7 @@ cdef int start_association(Tcb t, const Route *route, list more, int64_t now) ex
     """
     cdef Address address
     t.is_initiator = True
-    t.local_tag = t.shared.entropy.tag()
+    t.local_tag = t.shared.fresh_tag()
     t.local_initial_tsn = t.shared.entropy.uint32()
     t.outbound_streams = t.parameters.outbound_streams
     t.inbound_streams = t.parameters.inbound_streams
@@ -91,8 +90,12 @@ cdef uint32_t own_extensions(ProtocolParameters parameters) noexcept:
     return PARTIAL_RELIABILITY if parameters.partial_reliability else 0
 
 
-cdef uint32_t common_extensions(const InitParameters *theirs, ProtocolParameters ours) noexcept:
-    """What both sides support: an extension is used only then (3758-3.1-01)."""
+cdef uint32_t agree_on_extensions(InitParameters *theirs, ProtocolParameters ours) noexcept:
+    """What both sides support: an extension is used only then (3758-3.1-01).
+
+    What only the peer does is reported to it as unrecognized.
+    """
+    report_extensions(theirs, own_extensions(ours))
     return offered_extensions(theirs) & own_extensions(ours)
 
 
@@ -240,12 +243,17 @@ cdef int mark_all(Tcb t) except -1:
     return 0
 
 
-cdef list check_init(const InitView *init, const InitParameters *parameters):
-    """Causes to refuse an INIT or INIT ACK with (3.3.2, 3.3.3, 9260-5.1-07); empty if it is acceptable."""
+cdef list check_init(const InitView *init, InitParameters *parameters):
+    """Read the parameters of an INIT or INIT ACK; causes to refuse it with (9260-5.1-07), empty if it is good.
+
+    What the causes say is short: no stranger gets an answer that is longer than the INIT.
+    """
+    if parse_init_parameters(init.parameters, init.parameters_length, parameters) != PARAMETERS_OK:
+        return [make_tlv(PROTOCOL_VIOLATION, b"parameters")]
     if init.initiate_tag == 0 or init.outbound_streams == 0 or init.inbound_streams == 0:
         return [make_tlv(INVALID_MANDATORY_PARAMETER, b"")]
     if init.a_rwnd < LEAST_A_RWND:
-        return [make_tlv(PROTOCOL_VIOLATION, b"a_rwnd below 1500")]
+        return [make_tlv(PROTOCOL_VIOLATION, b"low a_rwnd")]
     if parameters.has_host_name:             # 9260-3.3.2-07
         return [make_tlv(UNRESOLVABLE_ADDRESS,
                          (<const char *>parameters.host_name)[:parameters.host_name_length])]
@@ -270,7 +278,7 @@ cdef list listed_addresses(const InitParameters *parameters, const Route *route)
             if not same_ip(&parameters.addresses[index], &route.remote)]
 
 
-cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParameters *parameters,
+cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, InitParameters *parameters,
                      const Route *route, int64_t now) except -1:
     """INIT while a TCB exists: it stays as it is, and the answer is an INIT ACK (5.2.1, 5.2.2)."""
     cdef StateCookie cookie = StateCookie()
@@ -291,7 +299,7 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
         cookie.local_tag = t.local_tag       # 9260-5.2.1-01: the parameters of our own INIT
         cookie.local_initial_tsn = t.local_initial_tsn
     else:
-        cookie.local_tag = t.shared.entropy.tag()
+        cookie.local_tag = t.shared.fresh_tag()
         cookie.local_initial_tsn = t.shared.entropy.uint32()
     if t.state != COOKIE_WAIT:
         if t.local_tie_tag == 0:             # nonces, never the real tags (RFC 5062 section 3.3)
@@ -308,7 +316,7 @@ cdef int answer_init(Tcb t, CookieJar jar, const InitView *init, const InitParam
     cookie.peer_a_rwnd = init.a_rwnd
     cookie.outbound_streams = min(t.parameters.outbound_streams, init.inbound_streams)
     cookie.inbound_streams = min(t.parameters.inbound_streams, init.outbound_streams)
-    cookie.extensions = common_extensions(parameters, t.parameters)
+    cookie.extensions = agree_on_extensions(parameters, t.parameters)
     cookie.peer_adaptation = parameters.adaptation_indication
     cookie.route = back
     cookie.peer_addresses = listed_addresses(parameters, &back)
@@ -431,15 +439,9 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     cdef Path answered
     cdef Py_ssize_t left
     if not get_init(chunk, &init):
-        t.drop(DROP_MALFORMED_CHUNK)
-        return 0
-    if parse_init_parameters(init.parameters, init.parameters_length, &parameters) != PARAMETERS_OK:
-        t.drop(DROP_MALFORMED_CHUNK)
-        return 0
-    if init.initiate_tag == 0:               # 9260-3.3.3-03: the TCB goes
-        t.drop(DROP_TAG_COLLISION)
-        emit_on(t, t.primary, t.local_tag, make_abort(True, []))
-        return delete_tcb(t, ECONNREFUSED, CANT_STR_ASSOC)
+        return refuse_init_ack(t, make_tlv(PROTOCOL_VIOLATION, b"INIT ACK"))
+    if init.initiate_tag == 0:
+        return refuse_init_ack(t, make_tlv(INVALID_MANDATORY_PARAMETER, b""))
     t.peer_tag = init.initiate_tag           # answers below carry it
     causes = check_init(&init, &parameters)
     if causes:
@@ -447,6 +449,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
             emit_on(t, t.primary, t.peer_tag, make_abort(False, causes))     # 9260-3.3.3-05: no state changes
             t.peer_tag = 0
             return 0
+        t.drop(DROP_MALFORMED_CHUNK)
         return abort_association(t, causes, EPROTO)
     if not parameters.has_state_cookie:
         return abort_association(t, [cause_missing_parameters([STATE_COOKIE])], EPROTO)
@@ -461,7 +464,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     t.primary.route.local = route.local
     take_peer(t, init.initiate_tag, init.a_rwnd, min(t.parameters.outbound_streams, init.inbound_streams),
               min(t.parameters.inbound_streams, init.outbound_streams), init.initial_tsn,
-              common_extensions(&parameters, t.parameters), parameters.adaptation_indication)
+              agree_on_extensions(&parameters, t.parameters), parameters.adaptation_indication)
     keep_listed(t, &parameters)
     for index in range(parameters.address_count):        # 5.1.2; unconfirmed, but for what the user gave
         add_path(t, &parameters.addresses[index], PATH_UNCONFIRMED)
@@ -481,6 +484,13 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
     t.timers.deadline[TIMER_T1] = now + t.back_off
     t.want_transmit()
     return 0
+
+
+cdef int refuse_init_ack(Tcb t, bytes cause) except -1:
+    """One that does not tell the peer's tag (9260-3.3.3-03): the TCB goes, and the ABORT reflects our own tag."""
+    t.drop(DROP_MALFORMED_CHUNK)
+    emit_on(t, t.primary, t.local_tag, make_abort(True, [cause]))
+    return delete_tcb(t, EPROTO, CANT_STR_ASSOC)
 
 
 cdef int keep_listed(Tcb t, const InitParameters *parameters) except -1:

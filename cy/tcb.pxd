@@ -15,6 +15,7 @@ from .path cimport Path
 from .reasm cimport Reassembly
 from .sendq cimport SendQueue
 from .serial cimport tsn_t
+from .tagtable cimport TagTable
 from .tally cimport Tally
 from .timers cimport TimerTable
 from .tsnmap cimport TsnMap
@@ -38,11 +39,15 @@ cdef class Shared:
     cdef readonly Outbox outbox
     cdef readonly Agenda agenda
     cdef readonly Entropy entropy
+    cdef readonly TagTable by_tag            # local tag -> association
     cdef uint64_t drops[64]                  # counted by DropReason
     cdef list ended                          # TCBs that were deleted and that the endpoint has to forget
 
+    cdef uint32_t fresh_tag(self) except 0   # random, and no association's
+
 
 cdef class Tcb(Schedulable):
+    cdef object __weakref__
     cdef Shared shared
     cdef readonly SctpUser user              # None once the user has closed
     cdef public uint32_t event_mask          # bit k: notification type 0x8000 + k is subscribed

@@ -8,6 +8,7 @@ from .parameters import ProtocolParameters
 from .path import Path
 from .reasm import Reassembly
 from .sendq import SendQueue
+from .tagtable import TagTable
 from .tally import Tally
 from .tsnmap import TsnMap
 from .user import SctpUser
@@ -20,6 +21,8 @@ class Shared:
     def agenda(self) -> Agenda: ...
     @property
     def entropy(self) -> Entropy: ...
+    @property
+    def by_tag(self) -> TagTable: ...
 
 class Tcb(Schedulable):
     def __init__(self) -> None: ...

@@ -23,7 +23,15 @@ cdef class Shared:
         self.outbox = Outbox()
         self.agenda = Agenda()
         self.entropy = Entropy(seed)
+        self.by_tag = TagTable()
         self.ended = []
+
+    cdef uint32_t fresh_tag(self) except 0:
+        """An Initiate Tag (5.3.1): the only place where one is drawn."""
+        cdef uint32_t tag = self.entropy.tag()
+        while self.by_tag.find(tag) != NULL:
+            tag = self.entropy.tag()
+        return tag
 
 
 cdef class Tcb(Schedulable):

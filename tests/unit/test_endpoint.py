@@ -29,7 +29,7 @@ from handmade import (
 from pysctpsock._cy.chunks import make_chunk, make_init, make_tlv
 from pysctpsock._cy.endpoint import Endpoint, IcmpKind
 from pysctpsock._cy.parameters import ProtocolParameters
-from pysctpsock._cy.user import Ready, SctpUser
+from pysctpsock._cy.user import Ready, ReadyList, SctpUser
 
 NOW = 10 * SECOND
 T = 1                            # the flag of a reflected tag
@@ -278,6 +278,52 @@ class TestAssociations:
         ids = [endpoint.connect(user, HOST, port, PEER, PEER_PORT, UDP_PORT, 0, None, NOW).assoc_id
                for port in (1, 2, 65535)]
         assert ids == [3, 4, 5]
+
+    def test_ids_go_round_past_those_in_use(self):
+        """RFC 6458 section 7.2: an id means one association; behind the greatest come the small ones again."""
+        endpoint = Endpoint(b"e" * 32)
+        user = SctpUser(endpoint.ready_list)
+        ports = iter(range(1, 65536))
+
+        def begin():
+            return endpoint.connect(user, HOST, next(ports), PEER, PEER_PORT, UDP_PORT, 0, None, NOW)
+
+        first = [begin() for _ in range(3)]
+        assert [each.assoc_id for each in first] == [3, 4, 5]
+        first[1].abort(b"", NOW)
+        assert endpoint.association(4) is None
+        endpoint.last_assoc_id = 0x7FFFFFFE
+        assert [begin().assoc_id for _ in range(2)] == [0x7FFFFFFF, 6]
+        assert endpoint.association(3) is first[0]
+        endpoint.last_assoc_id = 3
+        assert begin().assoc_id == 7         # whoever still has the association that ended means that one by 4
+        del first[1]
+        while user.read(NOW) is not None:
+            pass
+        endpoint.last_assoc_id = 3
+        assert begin().assoc_id == 4
+
+    def test_every_tag_is_looked_up_first(self):
+        """9260-5.1-01: of two living associations no tag is the same, whoever draws it."""
+        drawn = Endpoint(b"e" * 32).connect(SctpUser(ReadyList()), HOST, 1, PEER, PEER_PORT, UDP_PORT, 0, None,
+                                            NOW).local_tag
+        endpoint = Endpoint(b"e" * 32)
+        endpoint.shared.by_tag[drawn] = taken = object()
+        ours = endpoint.connect(SctpUser(endpoint.ready_list), HOST, HOST_PORT, PEER, PEER_PORT, UDP_PORT, 0,
+                                None, NOW)
+        assert ours.local_tag != drawn
+        assert endpoint.shared.by_tag[drawn] is taken
+        assert endpoint.shared.by_tag[ours.local_tag] is ours
+
+    def test_the_tag_of_an_init_ack_for_a_living_association(self):
+        """The same where an INIT for an association is answered (9260-5.2.2-02)."""
+        tags = []
+        for spoil in (False, True):
+            peer = Peer().establish()
+            if spoil:
+                peer.endpoint.shared.by_tag[tags[0]] = peer          # which keeps nothing alive
+            tags.append(peer.init(0x55667788)[1])
+        assert tags[0] != tags[1]
 
     def test_the_same_addresses_twice(self):
         peer = Peer()
