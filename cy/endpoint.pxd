@@ -11,6 +11,7 @@ from .cookie cimport CookieJar, StateCookie
 from .outbox cimport Outbox
 from .parameters cimport ProtocolParameters
 from .path cimport Path
+from .strangers cimport Strangers
 from .tcb cimport Shared
 from .user cimport ReadyList, SctpUser
 
@@ -26,11 +27,14 @@ cdef class Listener:
     cdef readonly ProtocolParameters parameters
     cdef readonly uint16_t port
     cdef public int backlog
+    cdef readonly uint32_t most              # associations of a one-to-many user
     cdef readonly object pending             # deque of Association
     cdef list addresses                      # 16 bytes each; empty: any
     cdef bint ipv4, ipv6                     # of which version "any" is
     cdef tuple carriers                      # for paths of IPv4 and of IPv6, -1: none
     cdef Endpoint endpoint
+
+    cdef int lacks_room(self) except -1      # DropReason of an association too many, or 0
 
 
 cdef class Endpoint:
@@ -45,8 +49,7 @@ cdef class Endpoint:
     cdef dict by_address                     # (peer ip, peer port, local port) -> Association
     cdef dict listeners                      # local port -> [Listener]
     cdef public int32_t last_assoc_id
-    cdef int64_t bucket_filled               # the token bucket of out-of-the-blue answers
-    cdef int64_t bucket
+    cdef Strangers strangers
     cdef list taken                          # packets that left the outbox when it was full (Python face)
 
     # The verbs.  `receive` wants room for a few packets in the outbox, see room(); the engine sees to it.
@@ -64,11 +67,6 @@ cdef class Endpoint:
     cdef bint is_alone(self, const uint8_t *chunks, uint32_t length) noexcept
     cdef int receive_unmatched(self, const uint8_t *packet, uint32_t length, const Route *route,
                                int64_t now) except -1
-    cdef int answer_out_of_the_blue(self, const uint8_t *chunks, const uint8_t *packet, uint32_t length,
-                                    const Route *route, int64_t now) except -1
-    cdef bint may_answer(self, int64_t now) noexcept
-    cdef int refuse(self, const uint8_t *packet, uint32_t tag, list causes, const Route *route, int reason,
-                    int64_t now) except -1
     cdef int receive_init(self, const uint8_t *packet, uint32_t length, const Route *route,
                           int64_t now) except -1
     cdef int receive_cookie_echo(self, const uint8_t *packet, uint32_t length, const Route *route,

@@ -13,7 +13,7 @@ from libc.string cimport memset
 
 from .address cimport Address, Route, address_from_host, is_ipv4, is_unicast, is_unspecified, same_ip
 from .association cimport Association
-from .chunks cimport InitView, cause_stale_cookie, get_init, make_abort, make_chunk, make_error, make_tlv
+from .chunks cimport InitView, cause_stale_cookie, get_init, make_chunk, make_error, make_tlv
 from .cookie cimport COOKIE_FORGED, COOKIE_TOO_OLD, CookieJar, StateCookie
 from .crc32c cimport packet_is_intact
 from .emit cimport emit
@@ -21,18 +21,19 @@ from .params cimport InitParameters
 from .path cimport PATH_UNCONFIRMED, Path
 from .pathmgmt cimport MOST_PATHS, packet_too_big
 from .proto cimport (
-    ABORT, COOKIE_ACK, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, COOKIE_WAIT,
+    ABORT, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, COOKIE_WAIT,
     DROP_BACKLOG, DROP_BAD_CHECKSUM, DROP_BAD_TAG, DROP_BUNDLED_ALONE, DROP_COOKIE_MAC, DROP_COOKIE_MISMATCH,
     DROP_COOKIE_STALE, DROP_ICMP, DROP_MALFORMED_CHUNK, DROP_NO_LISTENER, DROP_NOT_UNICAST,
-    DROP_OUT_OF_THE_BLUE, DROP_PORT_ZERO, DROP_RATE_LIMITED, DROP_REASON_COUNT, DROP_TAG_COLLISION,
-    DROP_TAG_ZERO, DROP_TOO_SHORT, ERROR, FLAG_T, INIT, INIT_ACK, OUT_OF_RESOURCE, SHUTDOWN_ACK,
-    SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, STALE_COOKIE,
+    DROP_OUT_OF_THE_BLUE, DROP_PORT_ZERO, DROP_REASON_COUNT, DROP_TAG_COLLISION,
+    DROP_TAG_ZERO, DROP_TOO_MANY, DROP_TOO_SHORT, FLAG_T, INIT, INIT_ACK, OUT_OF_RESOURCE, SHUTDOWN_ACK,
+    SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE,
 )
 from .setup cimport (
     ACTION_COLLISION, ACTION_DUPLICATE, ACTION_RESTART, acknowledge_cookie, agree_on_extensions, answer_init,
     begin_from_cookie, check_init, collide, cookie_action, listed_addresses, make_init_ack,
     restart, start_association,
 )
+from .strangers cimport Strangers
 from .tcb cimport Shared
 from .teardown cimport CANT_STR_ASSOC, COMM_LOST, delete_tcb
 from .transmit cimport transmit
@@ -47,11 +48,9 @@ cdef int ECONNRESET = errno.ECONNRESET
 cdef enum:
     ROOM_BYTES = 16384           # what one received packet may provoke at the most
     ROOM_PACKETS = 24
-    ANSWERS_PER_SECOND = 1000    # out of the blue (9260-8.4, RFC 5062)
+    MOST_ASSOCIATIONS = 65536    # of a one-to-many socket, unless it says otherwise
     FIRST_ASSOC_ID = 3           # 0, 1 and 2 mean future, current and all (RFC 6458 section 7.2)
 
-cdef bytes SHUTDOWN_COMPLETE_REFLECTED = make_chunk(SHUTDOWN_COMPLETE, FLAG_T, b"")
-cdef bytes ABORT_REFLECTED = make_abort(True, [])
 cdef list DROP_NAMES = [reason.name.removeprefix("DROP_").lower() for reason in DropReason]
 
 
@@ -79,6 +78,11 @@ cdef class Listener:
     def set_addresses(self, host) -> None:
         """Listen at these addresses from now on, and announce them to peers; "" or [] are all of the host."""
         self.addresses = packed_addresses(host)
+
+    cdef int lacks_room(self) except -1:
+        if self.user.one_to_many:
+            return <int>DROP_TOO_MANY if self.user.associations >= self.most else 0
+        return <int>DROP_BACKLOG if len(self.pending) > self.backlog else 0      # as Linux: one more may wait
 
     def close(self, int64_t now) -> None:
         """Stop listening; associations that nobody accepted are aborted, as Linux does."""
@@ -114,7 +118,7 @@ cdef class Endpoint:
         self.by_address = {}
         self.listeners = {}
         self.last_assoc_id = FIRST_ASSOC_ID - 1
-        self.bucket = ANSWERS_PER_SECOND
+        self.strangers = Strangers(self.shared)
         self.taken = []
 
     # ------------------------------------------------------------------ packets
@@ -164,7 +168,7 @@ cdef class Endpoint:
             if chunks[0] == INIT or not self.is_alone(chunks, length - COMMON_HEADER):
                 return self.drop(DROP_TAG_ZERO if chunks[0] == INIT else DROP_BUNDLED_ALONE)
         if association.state <= COOKIE_ECHOED and chunks[0] == SHUTDOWN_ACK:
-            return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
+            return self.strangers.out_of_the_blue(packet, length, route, now)       # 9260-8.5-06
         association.packets_in += 1
         association.bytes_in += length
         association.packet_path = path if path is not None else association.primary
@@ -208,7 +212,7 @@ cdef class Endpoint:
             return self.receive_cookie_echo(packet, length, route, now)
         association = self.by_address.get(self.key(&route.remote, get16(packet), get16(packet + 2)))
         if association is None:
-            return self.answer_out_of_the_blue(chunks, packet, length, route, now)
+            return self.strangers.out_of_the_blue(packet, length, route, now)
         if (first == ABORT and chunks[1] & FLAG_T and tag == association.peer_tag
                 or first == SHUTDOWN_COMPLETE and chunks[1] & FLAG_T and tag == association.peer_tag
                 and association.state == SHUTDOWN_ACK_SENT and self.is_alone(chunks, length - COMMON_HEADER)):
@@ -217,55 +221,10 @@ cdef class Endpoint:
             association.packet_reflects_tag = True
             return association.handle_packet(chunks, length - COMMON_HEADER, route, now)
         if first == SHUTDOWN_ACK and association.state <= COOKIE_ECHOED:
-            return self.answer_out_of_the_blue(chunks, packet, length, route, now)       # 9260-8.5-06
+            return self.strangers.out_of_the_blue(packet, length, route, now)       # 9260-8.5-06
         return self.drop(DROP_BAD_TAG)
 
-    cdef int answer_out_of_the_blue(self, const uint8_t *chunks, const uint8_t *packet, uint32_t length,
-                                    const Route *route, int64_t now) except -1:
-        """The rules of 8.4 from the second on, in their order."""
-        cdef Cursor cursor
-        cdef ChunkView chunk
-        cdef bint shutdown_ack = False, silent = False
-        cursor.position = chunks
-        cursor.end = packet + length
-        while next_chunk(&cursor, &chunk) == CURSOR_ITEM:
-            if chunk.type == ABORT:
-                return self.drop(DROP_OUT_OF_THE_BLUE)
-            if chunk.type == SHUTDOWN_ACK:
-                shutdown_ack = True
-            elif chunk.type == SHUTDOWN_COMPLETE or chunk.type == COOKIE_ACK:
-                silent = True
-            elif chunk.type == ERROR:
-                if chunk.value_length >= 4 and get16(chunk.value) == STALE_COOKIE:
-                    silent = True
-        if not shutdown_ack and silent:
-            return self.drop(DROP_OUT_OF_THE_BLUE)
-        if not self.may_answer(now):
-            return self.drop(DROP_RATE_LIMITED)
-        emit(self.outbox, route, get16(packet + 2), get16(packet), get32(packet + 4),
-             SHUTDOWN_COMPLETE_REFLECTED if shutdown_ack else ABORT_REFLECTED)
-        return self.drop(DROP_OUT_OF_THE_BLUE)
-
-    cdef bint may_answer(self, int64_t now) noexcept:
-        """A token bucket: strangers cannot make us send without bound."""
-        cdef int64_t earned = (now - self.bucket_filled) * ANSWERS_PER_SECOND // 1000000
-        if earned > 0:
-            self.bucket = min(self.bucket + earned, ANSWERS_PER_SECOND)
-            self.bucket_filled = now
-        if self.bucket <= 0:
-            return False
-        self.bucket -= 1
-        return True
-
     # ------------------------------------------------------------------ passive set-up
-
-    cdef int refuse(self, const uint8_t *packet, uint32_t tag, list causes, const Route *route, int reason,
-                    int64_t now) except -1:
-        """ABORT whose tag is the Initiate Tag received (9260-5.1-07)."""
-        if not self.may_answer(now):
-            return self.drop(DROP_RATE_LIMITED)
-        emit(self.outbox, route, get16(packet + 2), get16(packet), tag, make_abort(False, causes))
-        return self.drop(reason)
 
     cdef int receive_init(self, const uint8_t *packet, uint32_t length, const Route *route,
                           int64_t now) except -1:
@@ -279,7 +238,7 @@ cdef class Endpoint:
         cdef Listener listener
         cdef StateCookie cookie
         cdef list causes
-        cdef int index
+        cdef int index, reason
         cursor.position = packet + COMMON_HEADER
         cursor.end = packet + length
         if next_chunk(&cursor, &chunk) != CURSOR_ITEM or not get_init(&chunk, &init):
@@ -288,21 +247,27 @@ cdef class Endpoint:
             return self.drop(DROP_TAG_COLLISION)         # 9260-3.3.2-03
         causes = check_init(&init, &parameters)
         if causes:
-            return self.refuse(packet, init.initiate_tag, causes, route, DROP_MALFORMED_CHUNK, now)
+            return self.strangers.refuse(packet, init.initiate_tag, causes, route, DROP_MALFORMED_CHUNK, now)
         association = self.by_address.get(self.key(&route.remote, peer_port, port))
         for index in range(parameters.address_count):    # 9260-5.1.2-03: any address of the INIT finds it
             if association is None:
                 association = self.by_address.get(self.key(&parameters.addresses[index], peer_port, port))
         if association is not None:
+            if not self.strangers.may_get_init_ack(route, now):
+                return 0
             if association.state == SHUTDOWN_ACK_SENT:   # 9260-9.2-07
                 association.control.append(make_chunk(SHUTDOWN_ACK, 0, b""))
                 return transmit(association, now)
             return answer_init(association, self.jar, &init, &parameters, route, now)
         listener = self.listener_for(route, port)
         if listener is None:
-            return self.refuse(packet, init.initiate_tag, [], route, DROP_NO_LISTENER, now)
-        if len(listener.pending) > listener.backlog:     # as Linux: backlog + 1 may wait
-            return self.refuse(packet, init.initiate_tag, [], route, DROP_BACKLOG, now)
+            return self.strangers.refuse(packet, init.initiate_tag, [], route, DROP_NO_LISTENER, now)
+        reason = listener.lacks_room()
+        if reason:
+            return self.strangers.refuse(packet, init.initiate_tag, [make_tlv(OUT_OF_RESOURCE, b"")], route,
+                                         reason, now)
+        if not self.strangers.may_get_init_ack(route, now):
+            return 0
         cookie = StateCookie()
         cookie.created = now
         cookie.life = (listener.parameters.valid_cookie_life
@@ -376,10 +341,12 @@ cdef class Endpoint:
         cdef Listener listener = self.listener_for(route, cookie.local_port)
         cdef Association association
         cdef SctpUser user
-        if (listener is None or len(listener.pending) > listener.backlog
-                or self.shared.by_tag.find(cookie.local_tag) != NULL):
-            self.refuse(packet, cookie.peer_tag, [make_tlv(OUT_OF_RESOURCE, b"")], route,
-                        DROP_NO_LISTENER if listener is None else DROP_BACKLOG, now)
+        cdef int reason = listener.lacks_room() if listener is not None else <int>DROP_NO_LISTENER
+        if reason == 0 and self.shared.by_tag.find(cookie.local_tag) != NULL:
+            reason = DROP_TAG_COLLISION      # another association has that tag now
+        if reason:
+            self.strangers.refuse(packet, cookie.peer_tag, [make_tlv(OUT_OF_RESOURCE, b"")], route, reason,
+                                  now)
             return None
         if listener.user.one_to_many:
             user = listener.user
@@ -579,11 +546,13 @@ cdef class Endpoint:
     # ------------------------------------------------------------------ Python face: users, tests, tools
 
     def listen(self, SctpUser user not None, host, int port, int backlog,
-               ProtocolParameters parameters=None, ipv6=None, carriers=(-1, -1)) -> Listener:
+               ProtocolParameters parameters=None, ipv6=None, carriers=(-1, -1),
+               uint32_t most=MOST_ASSOCIATIONS) -> Listener:
         """Accept associations at `port` (1 to 65535) of `host` ("" or a wildcard address: any).
 
         `host` may be a list: the INIT ACK then announces these addresses to the peer.  `ipv6`: only this
         version of IP.  `carriers` for IPv4 and IPv6, without which an association has paths of one version.
+        `most`: associations that a one-to-many user may have; whoever wants one more is refused.
         """
         cdef Listener listener = Listener()
         if not 0 < port <= 65535:
@@ -595,6 +564,7 @@ cdef class Endpoint:
         listener.parameters = parameters if parameters is not None else self.parameters
         listener.port = port
         listener.backlog = backlog
+        listener.most = most
         listener.pending = deque()
         listener.endpoint = self
         self.listeners.setdefault(port, []).append(listener)

@@ -101,7 +101,7 @@ cpdef enum DropReason:
     DROP_UNKNOWN_CHUNK         # section 3.2: unknown type, high bits 00 or 10
     DROP_UNEXPECTED_CHUNK      # a chunk that its state does not admit
     DROP_OUT_OF_THE_BLUE       # section 8.4: discarded there without an answer
-    DROP_RATE_LIMITED          # an out of the blue answer that the limit forbids
+    DROP_RATE_LIMITED          # an answer to a stranger, or an INIT ACK, that the limit forbids
     DROP_COOKIE_MAC            # section 5.1.5, steps 1 and 2
     DROP_COOKIE_MISMATCH       # section 5.1.5, step 3; section 5.2.4, not in the table
     DROP_COOKIE_STALE          # section 5.1.5, step 4 (answered by an ERROR)
@@ -114,4 +114,5 @@ cpdef enum DropReason:
     DROP_STALE_ERROR           # section 5.2.6 outside COOKIE-ECHOED
     DROP_AFTER_ABORT           # chunks behind an ABORT
     DROP_NO_LISTENER           # INIT for a port where nobody listens (answered by an ABORT)
+    DROP_TOO_MANY              # a one-to-many socket has its most associations (answered by an ABORT)
     DROP_REASON_COUNT

@@ -75,7 +75,8 @@ class DropReason(IntFlag):
     DROP_STALE_ERROR = 23
     DROP_AFTER_ABORT = 24
     DROP_NO_LISTENER = 25
-    DROP_REASON_COUNT = 26
+    DROP_TOO_MANY = 26
+    DROP_REASON_COUNT = 27
 
 class ParameterType(IntFlag):
     HEARTBEAT_INFO = 1

@@ -244,7 +244,7 @@ cdef int mark_all(Tcb t) except -1:
 
 
 cdef list check_init(const InitView *init, InitParameters *parameters):
-    """Read the parameters of an INIT or INIT ACK; causes to refuse it with (9260-5.1-07), empty if it is good.
+    """Read the parameters of INIT or INIT ACK; causes to refuse it with (9260-5.1-07), empty if it is good.
 
     What the causes say is short: no stranger gets an answer that is longer than the INIT.
     """
@@ -487,7 +487,7 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
 
 
 cdef int refuse_init_ack(Tcb t, bytes cause) except -1:
-    """One that does not tell the peer's tag (9260-3.3.3-03): the TCB goes, and the ABORT reflects our own tag."""
+    """One without a tag of the peer (9260-3.3.3-03): the TCB goes, and the ABORT reflects our own tag."""
     t.drop(DROP_MALFORMED_CHUNK)
     emit_on(t, t.primary, t.local_tag, make_abort(True, [cause]))
     return delete_tcb(t, EPROTO, CANT_STR_ASSOC)

@@ -45,6 +45,9 @@ cdef class Shared:
 
     cdef uint32_t fresh_tag(self) except 0   # random, and no association's
 
+    cdef inline void drop(self, int reason) noexcept:
+        self.drops[reason] += 1
+
 
 cdef class Tcb(Schedulable):
     cdef object __weakref__
@@ -137,7 +140,7 @@ cdef class Tcb(Schedulable):
     cdef readonly uint64_t bytes_in, bytes_out
 
     cdef inline void drop(self, int reason) noexcept:
-        self.shared.drops[reason] += 1
+        self.shared.drop(reason)
 
     cdef uint32_t a_rwnd(self) noexcept
     cdef uint32_t least_window(self) noexcept

@@ -391,7 +391,8 @@ class SctpSocket(Handle, Timeouts):
             raise error(errno.EADDRINUSE, f"another socket listens at SCTP port {claim.port}")
         carriers = self._stack.carriers_for("listen", claim.versions())
         self._listener = self._stack.endpoint.listen(self.user, claim.hosts, claim.port, backlog,
-                                                     self.parameters, claim.ipv6, carriers)
+                                                     self.parameters, claim.ipv6, carriers,
+                                                     self._stack.configuration.max_associations)
         claim.listening = True
         self.state_changed()
 

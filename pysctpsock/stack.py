@@ -35,19 +35,27 @@ AVAILABLE = ("auto", "udp")
 
 @dataclass
 class Configuration:
-    """What `configure` sets.  udp_port: of listeners here, and of peers that say nothing else."""
+    """What `configure` sets.
+
+    udp_port: of listeners here, and of peers that say nothing else.
+    max_associations: of a one-to-many socket.
+    """
 
     carrier: str = "auto"
     udp_port: int = 9899  # RFC 6951 section 5.1
+    max_associations: int = 65536
 
 
-def configure(carrier: str | None = None, udp_port: int | None = None) -> None:
+def configure(carrier: str | None = None, udp_port: int | None = None,
+              max_associations: int | None = None) -> None:
     """Set how this process speaks SCTP; to be called before the first socket is made.
 
     carrier: "udp" (SCTP in UDP, RFC 6951) or "auto".  udp_port: the UDP port at which listeners are
     reached, and at which peers are expected unless SCTP_REMOTE_UDP_ENCAPS_PORT says otherwise.
-    The environment has PYSCTPSOCK_CARRIER and PYSCTPSOCK_UDP_PORT for the same.
-    RuntimeError once there is a socket, ValueError for a carrier or port that does not exist.
+    max_associations: how many associations a listening one-to-many socket may have (65,536); a peer that
+    wants one more is refused by ABORT (Out of Resource).
+    The environment has PYSCTPSOCK_CARRIER, PYSCTPSOCK_UDP_PORT and PYSCTPSOCK_MAX_ASSOCIATIONS for the same.
+    RuntimeError once there is a socket, ValueError for a carrier, port or number that does not exist.
     """
     if _stack is not None:
         raise RuntimeError("configure() comes before the first SCTP socket")
@@ -60,6 +68,10 @@ def configure(carrier: str | None = None, udp_port: int | None = None) -> None:
         if not 0 < udp_port <= 65535:
             raise ValueError(f"UDP port {udp_port} is not in 1..65535")
         configuration.udp_port = udp_port
+    if max_associations is not None:
+        if not 0 < max_associations < 1 << 31:
+            raise ValueError(f"max_associations {max_associations} is not in 1..2147483647")
+        configuration.max_associations = max_associations
 
 
 @dataclass(eq=False)
@@ -262,6 +274,10 @@ def _configuration_of_environment() -> Configuration:
         raise ValueError(f"PYSCTPSOCK_CARRIER={configuration.carrier}: there are {', '.join(AVAILABLE)}")
     if not 0 < configuration.udp_port <= 65535:
         raise ValueError(f"PYSCTPSOCK_UDP_PORT={configuration.udp_port} is not in 1..65535")
+    most = int(os.environ.get("PYSCTPSOCK_MAX_ASSOCIATIONS", configuration.max_associations))
+    if not 0 < most < 1 << 31:
+        raise ValueError(f"PYSCTPSOCK_MAX_ASSOCIATIONS={most} is not in 1..2147483647")
+    configuration.max_associations = most
     return configuration
 
 

@@ -91,17 +91,19 @@ def test_configure_comes_first(ipv4):
 @pytest.mark.parametrize(("keywords", "words"), [
     ({"carrier": "pigeon"}, "does not exist"), ({"carrier": "raw"}, "not available yet"),
     ({"udp_port": 0}, "1..65535"), ({"udp_port": 65536}, "1..65535"),
+    ({"max_associations": 0}, "1..2147483647"), ({"max_associations": 1 << 31}, "1..2147483647"),
 ])
 def test_configure_refuses(monkeypatch, keywords, words):
     monkeypatch.setattr("pysctpsock.stack._stack", None)
-    before = (configuration.carrier, configuration.udp_port)
+    before = vars(configuration).copy()
     with pytest.raises(ValueError, match=words):
         pysctpsock.configure(**keywords)
-    assert (configuration.carrier, configuration.udp_port) == before
+    assert vars(configuration) == before
 
 
 @pytest.mark.parametrize("variable", ["PYSCTPSOCK_UDP_PORT=70000", "PYSCTPSOCK_UDP_PORT=x",
-                                      "PYSCTPSOCK_CARRIER=pigeon"])
+                                      "PYSCTPSOCK_CARRIER=pigeon", "PYSCTPSOCK_MAX_ASSOCIATIONS=0",
+                                      "PYSCTPSOCK_MAX_ASSOCIATIONS=many"])
 def test_wrong_environment(monkeypatch, variable):
     name, _, value = variable.partition("=")
     from pysctpsock import stack as module
@@ -117,8 +119,9 @@ def test_environment(monkeypatch):
     port = free_udp_port()
     monkeypatch.setenv("PYSCTPSOCK_UDP_PORT", str(port))
     monkeypatch.setenv("PYSCTPSOCK_CARRIER", "udp")
+    monkeypatch.setenv("PYSCTPSOCK_MAX_ASSOCIATIONS", "9")
     made = module._configuration_of_environment()
-    assert (made.carrier, made.udp_port) == ("udp", port)
+    assert (made.carrier, made.udp_port, made.max_associations) == ("udp", port, 9)
 
 
 def test_default_udp_port():

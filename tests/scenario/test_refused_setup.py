@@ -1,4 +1,4 @@
-"""INIT and INIT ACK that cannot be taken are refused with a cause (RFC 9260 sections 3.2.1, 3.3.2, 3.3.3, 5.1)."""
+"""What cannot be taken as INIT or INIT ACK is refused, with a cause (RFC 9260 sections 3.2.1, 3.3.2, 5.1)."""
 
 import struct
 
@@ -82,7 +82,7 @@ def test_init_with_a_malformed_parameter(broken, before):
     assert_dropped(stranger.endpoint, "malformed_chunk")
 
 
-@pytest.mark.parametrize("fields", [{"outbound": 0}, {"inbound": 0}, {"a_rwnd": 1499}, {"a_rwnd": 0}], ids=str)
+@pytest.mark.parametrize("fields", [{"outbound": 0}, {"inbound": 0}, {"a_rwnd": 1499}], ids=str)
 def test_no_refusal_is_longer_than_the_init(fields):
     """9260-12-02: nothing to amplify, whatever is wrong."""
     stranger = serving()

@@ -135,18 +135,51 @@ class TestOutOfTheBlue:
             packet(2, 1, 0x01020304, make_chunk(ABORT, T, b""))]
 
     def test_rate(self):
-        """RFC 5062: strangers get a thousand answers a second, and no more."""
+        """9260-12-02: one stranger gets two hundred answers a second, and no more."""
         endpoint, _ = make_endpoint()
         data = packet(1, 2, 3, data_chunk(1))
-        assert sum(len(receive(endpoint, data)) for _ in range(1100)) == 1000
-        assert endpoint.drops["rate_limited"] == 100
-        assert sum(len(receive(endpoint, data, NOW + SECOND // 2)) for _ in range(1000)) == 500
-        assert sum(len(receive(endpoint, data, NOW + 60 * SECOND)) for _ in range(1100)) == 1000
+        assert sum(len(receive(endpoint, data)) for _ in range(1100)) == 200
+        assert endpoint.drops["rate_limited"] == 900
+        assert sum(len(receive(endpoint, data, NOW + SECOND // 2)) for _ in range(1000)) == 100
+        assert sum(len(receive(endpoint, data, NOW + 60 * SECOND)) for _ in range(1100)) == 200
 
-    def test_rate_covers_refusals(self):
+    def test_rate_of_forged_sources(self):
+        """9260-12-02: whatever sources a flood has, all of it gets four thousand answers a second."""
         endpoint, _ = make_endpoint()
-        data = packet(1, 2, 0, init_chunk())
-        assert sum(len(receive(endpoint, data)) for _ in range(1100)) == 1000
+        data = packet(1, 2, 3, data_chunk(1))
+        hosts = [f"10.1.{i // 256}.{i % 256}" for i in range(6000)]
+        assert sum(len(receive(endpoint, data, source=host)) for host in hosts) == 4000
+
+    def test_refusals_have_a_rate_of_their_own(self):
+        """9260-5.1-07: whoever floods us with strange packets, and with INITs, does not silence a refusal."""
+        endpoint, _ = make_endpoint()
+        strange, refused = packet(1, 2, 3, data_chunk(1)), packet(1, 2, 0, init_chunk())
+        for host in ("10.1.0.1", "10.1.0.2", PEER):
+            assert sum(len(receive(endpoint, strange, source=host)) for _ in range(1100)) == 200
+        for host in ("10.1.0.1", "10.1.0.2", PEER):
+            assert sum(len(receive(endpoint, refused, source=host)) for _ in range(1100)) == 200
+        assert len(receive(endpoint, refused, source="10.1.0.3")) == 1
+
+    @pytest.mark.parametrize("living", [False, True])
+    def test_rate_of_init_acks(self, living):
+        """9260-12-02: an INIT ACK is longer than the INIT, so one source gets a bounded number of them; a new
+        client gets in beside it."""
+        endpoint, _ = make_endpoint(any="")
+        if living:
+            open_passively(endpoint, now=0)
+        init = packet(PEER_PORT, HOST_PORT, 0, init_chunk())
+        assert sum(len(receive(endpoint, init)) for _ in range(5000)) == 4000
+        assert sum(len(receive(endpoint, init, NOW + SECOND // 10)) for _ in range(5000)) == 200
+        other = packet(PEER_PORT, HOST_PORT, 0, init_chunk(tag=9))
+        assert len(receive(endpoint, other, source="10.1.0.3")) == 1
+        assert endpoint.drops == {"rate_limited": 5800}
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1"])
+    def test_init_acks_to_this_host_have_no_limit(self, host):
+        """Nobody else can send from a loopback address."""
+        endpoint, _ = make_endpoint(any="")
+        init = packet(PEER_PORT, HOST_PORT, 0, init_chunk())
+        assert sum(len(receive(endpoint, init, source=host)) for _ in range(5000)) == 5000
 
 
 class TestListeners:
@@ -217,6 +250,28 @@ class TestListeners:
         listeners["any"].accept()
         assert chunks_of(receive(endpoint, echo)[0])[0][0] == COOKIE_ACK
 
+    @pytest.mark.parametrize("most", [1, 2, 5])
+    def test_limit_of_one_to_many_sockets(self, most):
+        """9260-5.1-07: beyond so many associations INIT and COOKIE ECHO are refused (cause 4) and counted;
+        those that there are go on, and when one has ended there is room again."""
+        endpoint = Endpoint(b"e" * 32)
+        user = SctpUser(endpoint.ready_list)
+        user.one_to_many = True
+        endpoint.listen(user, "", HOST_PORT, 1, most=most)
+        late = packet(9, HOST_PORT, 0, init_chunk())
+        cookie, own_tag = cookie_of(receive(endpoint, late)[0])
+        echo = packet(9, HOST_PORT, own_tag, make_chunk(COOKIE_ECHO, 0, cookie))
+        for port in range(100, 100 + most):
+            _, again, _ = open_passively(endpoint, port)
+        for refused in (late, echo):
+            assert chunks_of(receive(endpoint, refused)[0]) == [(ABORT, 0, make_tlv(4, b""))]
+        assert endpoint.drops == {"too_many": 2}
+        assert endpoint.associations_of(user) == most
+        assert chunks_of(receive(endpoint, again)[0])[0][0] == COOKIE_ACK        # a duplicate is no new one
+        endpoint.associations[0].abort(b"", NOW)
+        endpoint.take_packets(NOW)
+        assert chunks_of(receive(endpoint, echo)[0])[0][0] == COOKIE_ACK
+
     def test_close_aborts_whom_nobody_accepted(self):
         endpoint, listeners = make_endpoint(any="")
         open_passively(endpoint)
@@ -280,7 +335,7 @@ class TestAssociations:
         assert ids == [3, 4, 5]
 
     def test_ids_go_round_past_those_in_use(self):
-        """RFC 6458 section 7.2: an id means one association; behind the greatest come the small ones again."""
+        """RFC 6458 section 7.2: an id means one association; behind the greatest come small ones again."""
         endpoint = Endpoint(b"e" * 32)
         user = SctpUser(endpoint.ready_list)
         ports = iter(range(1, 65536))
@@ -296,7 +351,7 @@ class TestAssociations:
         assert [begin().assoc_id for _ in range(2)] == [0x7FFFFFFF, 6]
         assert endpoint.association(3) is first[0]
         endpoint.last_assoc_id = 3
-        assert begin().assoc_id == 7         # whoever still has the association that ended means that one by 4
+        assert begin().assoc_id == 7         # somebody still has the association that ended, and may name it
         del first[1]
         while user.read(NOW) is not None:
             pass
@@ -305,7 +360,7 @@ class TestAssociations:
 
     def test_every_tag_is_looked_up_first(self):
         """9260-5.1-01: of two living associations no tag is the same, whoever draws it."""
-        drawn = Endpoint(b"e" * 32).connect(SctpUser(ReadyList()), HOST, 1, PEER, PEER_PORT, UDP_PORT, 0, None,
+        drawn = Endpoint(b"e" * 32).connect(SctpUser(ReadyList()), HOST, 1, PEER, 2, UDP_PORT, 0, None,
                                             NOW).local_tag
         endpoint = Endpoint(b"e" * 32)
         endpoint.shared.by_tag[drawn] = taken = object()
