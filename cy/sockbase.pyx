@@ -57,7 +57,7 @@ cdef class Readiness:
         if flags & (WRITABLE | CONNECTED | ENDED) and self.writers:
             self.writers.wake_all()
         if self.descriptor is not None:
-            self.descriptor.update()
+            self.descriptor.update(flags & (READABLE | ACCEPTABLE) != 0)
 
     cdef int discard(self) except -1:
         """Drop what is not wanted at the head of the queue, messages as if they had been read."""

@@ -2,7 +2,8 @@
 
 It is one end of a connected pair of Unix sockets.  A byte that the other end has sent makes it readable; its
 full send buffer makes it not writable.  So both states are independent, and level-triggered as poll(2) has
-them: `select`, `poll`, `epoll`, `selectors` and asyncio take it as they take a socket.  Data never goes
+them: `select`, `poll`, `epoll`, `selectors` and asyncio take it as they take a socket.  When more arrives a
+fresh byte takes the place of the old one, for those who watch it edge-triggered (EPOLLET).  Data never goes
 through it: who reads from it or writes to it by os.read() and os.write() only upsets its state.
 
 Two things of a kernel socket cannot be shown: POLLERR (an error makes it readable and writable, as
@@ -16,6 +17,7 @@ from __future__ import annotations
 import _socket  # the system's own class, whatever gevent has patched
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from .forking import new_lock
 
@@ -57,12 +59,13 @@ class Descriptor:
         """Whether somebody else has closed it: it shows nothing any more."""
         return self._outer.fileno() >= 0 and not self.is_at(self._outer.fileno())
 
-    def update(self) -> None:
-        """Make the descriptor as ready as state() says."""
+    def update(self, arrived: bool = False) -> None:
+        """Make the descriptor as ready as state() says; `arrived`: there is more to read than before."""
         with self._lock:
             wanted = self._state()
             changed = wanted ^ self._shown
-            if not changed or self._outer.fileno() < 0 or self.was_closed_by_number():
+            again = arrived and self._shown & wanted & READABLE and not (self._shown | wanted) & READ_ENDED
+            if not (changed or again) or self._outer.fileno() < 0 or self.was_closed_by_number():
                 return
             self._shown = wanted
             if changed & READABLE and not wanted & READ_ENDED:
@@ -70,6 +73,10 @@ class Descriptor:
                     self._inner.send(b"\0")
                 else:
                     _empty(self._outer)
+            elif again:
+                self._inner.send(b"\0")  # first, so that it is readable all the time
+                with suppress(BlockingIOError):  # somebody else has read both
+                    self._outer.recv(1)
             if changed & WRITABLE:
                 if wanted & WRITABLE:
                     _empty(self._inner)

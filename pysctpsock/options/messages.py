@@ -11,6 +11,7 @@ from .. import constants as c
 from .. import structs
 from ..errors import error
 from .row import Option, Target, switch
+from .socket_level import buffer_shown
 
 EVENT_MASK_BITS = 14
 
@@ -101,10 +102,6 @@ def context_set(target: Target, value: Any) -> None:
     target.parameters.receive_context = value.assoc_value
 
 
-def above_half_of_buffer(sock: Any, value: int) -> bool:
-    return not 0 <= value <= sock.parameters.receive_buffer // 2
-
-
 def interleave_get(target: Target, request: Any) -> int:
     return int(target.sock.user.receive_queue.interleave != 0)
 
@@ -120,7 +117,7 @@ def delivery_point_get(target: Target, request: Any) -> int:
 
 def delivery_point_set(target: Target, value: int) -> None:
     """The socket's, at once for all its associations."""
-    if above_half_of_buffer(target.sock, value):
+    if not 0 <= value <= buffer_shown(target.sock, "receive_buffer") // 2:
         raise error(errno.EINVAL, f"partial delivery point {value}")
     for holder in (target.sock, *target.sock.open_associations()):
         holder.parameters.partial_delivery_point = value
@@ -133,7 +130,7 @@ OPTIONS = [
            about="What may come between the pieces of a message: 0 nothing, 1 what other associations have, "
                  "2 other streams too. 2 reads back as 1, as on Linux."),
     Option("SCTP_PARTIAL_DELIVERY_POINT", None, "", delivery_point_get, delivery_point_set, exact=True,
-           rfc="8.1.21", errors=("EINVAL: more than half of the receive buffer",),
+           rfc="8.1.21", errors=("EINVAL: more than half of what SO_RCVBUF shows",),
            about="From how many bytes on a message that is not whole is handed out in pieces. 0: only one "
                  "that the receive buffer cannot hold."),
     Option("SCTP_EXPLICIT_EOR", None, "", *switch("explicit_eor"), rfc="8.1.26",

@@ -54,10 +54,15 @@ def time_limit(attribute: str) -> tuple[Getter, Setter]:
     return get, set_
 
 
+def buffer_shown(sock: Any, attribute: str) -> int:
+    """What SO_RCVBUF or SO_SNDBUF reads back."""
+    return int(sock.buffer_sizes.get(attribute) or 2 * getattr(sock.parameters, attribute))
+
+
 def buffer_size(attribute: str) -> tuple[Getter, Setter]:
     """SO_RCVBUF, SO_SNDBUF: Linux stores, and shows, twice what was asked for."""
     def get(target: Target, request: Any) -> int:
-        return int(target.sock.buffer_sizes.get(attribute) or 2 * getattr(target.sock.parameters, attribute))
+        return buffer_shown(target.sock, attribute)
 
     def set_(target: Target, value: int) -> None:
         stored = max(2 * min(max(value, 0), LARGEST_BUFFER // 2), LEAST_STORED[attribute])

@@ -41,7 +41,7 @@ class Waiters:
         if self.writers:
             self.writers.wake_all()
         if self.descriptor is not None:
-            self.descriptor.update()
+            self.descriptor.update(arrived=True)
 
 
 class Session(Timeouts):

@@ -178,6 +178,28 @@ def test_own_shutdown_of_reading(ipv4):
     assert client.recv(9) == b""
 
 
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")
+def test_edge_triggered(ipv4):
+    """EPOLLET: each message that arrives is an edge, each association to accept too, read or not."""
+    listener = ipv4.listener()
+    client, server = ipv4.pair(SCTP_NODELAY=1)
+    with select.epoll() as watcher:
+        watcher.register(server, select.EPOLLIN | select.EPOLLET)
+        for _ in range(20):
+            client.send(b"x")
+            assert watcher.poll(5) == [(server.fileno(), IN)]
+            assert watcher.poll(0) == []
+        assert polled(server, IN | OUT) == IN | OUT
+        for _ in range(20):
+            assert server.recv(10) == b"x"
+        assert polled(server, OUT) == OUT
+        watcher.unregister(server)
+        watcher.register(listener, select.EPOLLIN | select.EPOLLET)
+        for _ in range(3):
+            ipv4.connect(listener)
+            assert watcher.poll(5) == [(listener.fileno(), IN)]
+
+
 def test_notification_is_readable(ipv4):
     listener = ipv4.listener()
     client = ipv4.new()

@@ -92,6 +92,33 @@ def explicit_pair(sockets, point=0):
     return client, server
 
 
+@pytest.mark.parametrize("size", [0, 2000, 20_000, 524_288, None])
+def test_the_greatest_point(ipv4, size):
+    """Half of what SO_RCVBUF reads back, as on Linux, which is the whole window; more is EINVAL."""
+    listener = ipv4.new()
+    if size is not None:
+        listener.setsockopt(SOL_SOCKET, SO_RCVBUF, size)
+    most = listener.getsockopt(SOL_SOCKET, SO_RCVBUF) // 2
+    for wrong in (most + 1, 1 << 30, -1):
+        with raises(errno.EINVAL):
+            listener.setsockopt(IPPROTO_SCTP, SCTP_PARTIAL_DELIVERY_POINT, wrong)
+    listener.setsockopt(IPPROTO_SCTP, SCTP_PARTIAL_DELIVERY_POINT, most)
+    listener.bind((ipv4.host, 0))
+    listener.listen(1)
+    client = ipv4.new()
+    client.setsockopt(SOL_SOCKET, SO_SNDBUF, 2_000_000)
+    client.connect(listener.getsockname())
+    server = ipv4.accept(listener)
+    assert server.getsockopt(IPPROTO_SCTP, SCTP_PARTIAL_DELIVERY_POINT) == most
+    message = os.urandom(2 * most + 5000)  # works as one that the window cannot hold does
+    sender = gevent.spawn(client.send, message)
+    got = b""
+    while len(got) < len(message):
+        got += server.recv(1 << 21)
+    assert got == message
+    sender.join()
+
+
 # ------------------------------------------------------------------ longer than the buffers
 
 @pytest.mark.parametrize("flags", [0, SCTP_UNORDERED], ids=["ordered", "unordered"])

@@ -47,6 +47,36 @@ def test_each_state_as_poll_sees_it(shown, bits, events):
     assert shown.polled() == events, "level-triggered"
 
 
+def edges(watcher):
+    """How many edges there were since it was last asked."""
+    return len(watcher.poll(0))
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll")
+def test_each_arrival_is_an_edge(shown):
+    """EPOLLET: a socket of the kernel gives one whenever something arrives, read or not."""
+    with select.epoll() as watcher:
+        watcher.register(shown.descriptor, select.EPOLLIN | select.EPOLLET)
+        assert edges(watcher) == 0
+        for bits in (READABLE, READABLE | WRITABLE, READABLE) * 200:
+            shown.bits = bits
+            shown.descriptor.update(arrived=True)
+            assert edges(watcher) == 1
+            assert shown.polled() & IN, "level-triggered all the time"
+        shown.descriptor.update()
+        assert edges(watcher) == 0, "nothing has arrived"
+        shown.set(0)
+        assert shown.polled() == 0
+        shown.descriptor.update(arrived=True)  # and was read before anybody looked
+        assert (edges(watcher), shown.polled()) == (0, 0)
+        shown.set(READABLE)
+        assert edges(watcher) == 1
+        shown.set(READABLE | READ_ENDED)
+        edges(watcher)
+        shown.descriptor.update(arrived=True)
+        assert shown.polled() & (IN | RDHUP) == IN | RDHUP
+
+
 def test_the_first_state_is_shown_without_update():
     made = Shown(READABLE)
     assert made.polled() == IN
