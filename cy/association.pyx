@@ -14,7 +14,7 @@ from .chunks cimport get_shutdown, make_error, make_tlv
 from .delivery cimport go_on, leave_turns, take_turns
 from .failed cimport take_failed
 from .params cimport PARTIAL_RELIABILITY
-from .path cimport Path
+from .path cimport PATH_UNCONFIRMED, Path
 from .pathmgmt cimport (
     has_room_to_answer, on_heartbeat, on_heartbeat_ack, on_heartbeat_timer, other_path, request_heartbeat,
     reschedule_heartbeat, set_primary,
@@ -404,8 +404,14 @@ cdef class Association(Tcb):
         return answer
 
     def set_primary(self, str host not None) -> None:
-        """SETPRIMARY (11.1.6): the path for new data.  KeyError if the peer has no such address."""
-        set_primary(self, self.path(host))
+        """SETPRIMARY (11.1.6): the path for new data.
+
+        KeyError if the peer has no such address, ValueError if it is not confirmed to be the peer's (5.4).
+        """
+        cdef Path path = self.path(host)
+        if path.state == PATH_UNCONFIRMED:
+            raise ValueError(f"{host} is not confirmed yet")
+        set_primary(self, path)
 
     def request_heartbeat(self, str host not None, int64_t now) -> bool:
         """REQUEST HEARTBEAT (11.1.10) at once; False if the state allows none.  KeyError as path()."""

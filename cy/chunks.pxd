@@ -51,7 +51,9 @@ cdef bint get_init(const ChunkView *chunk, InitView *out) noexcept nogil
 cdef bint get_sack(const ChunkView *chunk, SackView *out) noexcept nogil
 cdef bint get_forward_tsn(const ChunkView *chunk, ForwardTsnView *out) noexcept nogil
 cdef bint get_shutdown(const ChunkView *chunk, tsn_t *cumulative_tsn_ack) noexcept nogil
-cdef bint get_heartbeat(const ChunkView *chunk, const uint8_t **info, uint32_t *info_length) noexcept nogil
+# `info`: the first parameter; `all_length`: of it and those after it, from `info` on, without final padding
+cdef bint get_heartbeat(const ChunkView *chunk, const uint8_t **info, uint32_t *info_length,
+                        uint32_t *all_length) noexcept nogil
 # ... of HEARTBEAT and HEARTBEAT ACK; info is the whole Heartbeat Info parameter, with header, without padding
 
 # Writes a DATA chunk header (16 bytes).  The caller copies the data behind it and zeroes the padding.

@@ -177,18 +177,22 @@ cdef bint get_sack(const ChunkView *chunk, SackView *out) noexcept nogil:
 #   | Heartbeat Info parameter: 1 16 | length 16 | sender-specific ... |
 
 
-cdef bint get_heartbeat(const ChunkView *chunk, const uint8_t **info, uint32_t *info_length) noexcept nogil:
+cdef bint get_heartbeat(const ChunkView *chunk, const uint8_t **info, uint32_t *info_length,
+                        uint32_t *all_length) noexcept nogil:
     cdef Cursor cursor
     cdef TlvView item
+    cdef int result
     cursor.position = chunk.value
     cursor.end = chunk.value + chunk.value_length
     if next_tlv(&cursor, &item) != CURSOR_ITEM or item.type != HEARTBEAT_INFO:
         return False
-    if cursor.position != cursor.end:
-        return False                                # one parameter, and nothing behind it
     info[0] = item.start
     info_length[0] = item.length
-    return True
+    while True:
+        all_length[0] = <uint32_t>(item.start - chunk.value) + item.length
+        result = next_tlv(&cursor, &item)
+        if result != CURSOR_ITEM:
+            return result == CURSOR_END
 
 
 # ---- 3.3.7 ABORT (6), 3.3.10 ERROR (9) -----------------------------------------------------------------
@@ -328,7 +332,7 @@ def decode_chunk(bytes data not None):
     cdef SackView sack
     cdef ForwardTsnView forward_tsn
     cdef const uint8_t *info = NULL
-    cdef uint32_t info_length = 0
+    cdef uint32_t info_length = 0, all_length = 0
     cdef tsn_t cumulative_tsn_ack = 0
     cdef int i
     cursor.position = data
@@ -356,9 +360,9 @@ def decode_chunk(bytes data not None):
                          for i in range(sack.gap_count)],
                 "duplicates": [get32(sack.duplicates + 4 * i) for i in range(sack.duplicate_count)]}
     if chunk.type in (HEARTBEAT, HEARTBEAT_ACK):
-        if not get_heartbeat(&chunk, &info, &info_length):
+        if not get_heartbeat(&chunk, &info, &info_length, &all_length):
             return None
-        return {"info": (<const char *>info)[:info_length]}
+        return {"info": (<const char *>info)[:info_length], "all": (<const char *>info)[:all_length]}
     if chunk.type == FORWARD_TSN:
         if not get_forward_tsn(&chunk, &forward_tsn):
             return None

@@ -3,7 +3,7 @@
 RFC 9260 sections 6.8, 8.4, 8.5 and 10.  One Endpoint serves all ports of a process (or, in tests, of a
 simulated host).
 """
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from .address cimport Address, Route
 from .association cimport Association
@@ -50,6 +50,7 @@ cdef class Endpoint:
     cdef dict listeners                      # local port -> [Listener]
     cdef public int32_t last_assoc_id
     cdef Strangers strangers
+    cdef readonly uint64_t stalls            # polls that ended without progress: none, if all is well
     cdef list taken                          # packets that left the outbox when it was full (Python face)
 
     # The verbs.  `receive` wants room for a few packets in the outbox, see room(); the engine sees to it.

@@ -46,6 +46,7 @@ cdef int ECONNREFUSED = errno.ECONNREFUSED
 cdef int ECONNRESET = errno.ECONNRESET
 
 cdef enum:
+    IDLE_TURNS = 4               # of an association in one poll that write nothing
     ROOM_BYTES = 16384           # what one received packet may provoke at the most
     ROOM_PACKETS = 24
     MOST_ASSOCIATIONS = 65536    # of a one-to-many socket, unless it says otherwise
@@ -498,14 +499,27 @@ cdef class Endpoint:
         return self.bury()
 
     cdef int poll_transmit(self, int64_t now) except -1:
-        """Let every association that wants to send fill packets; 1 if the outbox is full and more waits."""
+        """Let every association that wants to send fill packets; 1 if the outbox is full and more waits.
+
+        A turn that writes no packet may ask for one more, for instance after it has given messages up.
+        Associations that go on asking have a fault: that is counted, and the others have their turn later.
+        """
         cdef Association association
-        while True:
+        cdef Py_ssize_t idle_turns = IDLE_TURNS * (len(self.by_id) + 1)
+        cdef int written
+        while idle_turns > 0:
             association = <Association>self.shared.agenda.next_transmit()
             if association is None:
                 break
+            written = self.outbox.count
             if not association.ended and transmit(association, now):
+                if written == 0 and self.outbox.count == 0:
+                    self.stalls += 1         # an empty outbox is too small for its packet
+                    break
                 return 1
+            idle_turns -= self.outbox.count == written
+        else:
+            self.stalls += 1
         return self.bury()
 
     cdef int receive_icmp(self, const uint8_t *quoted, uint32_t length, const Route *route, int kind,
@@ -513,7 +527,8 @@ cdef class Endpoint:
         """An ICMP error about a packet of ours (section 10); believed only if it quotes the right tag.
 
         `mtu`: of the next hop, where a packet was too big.
-        Under UDP encapsulation an unreachable port means what an unreachable protocol means (6951-5-08).
+        Under UDP encapsulation an unreachable port means what an unreachable protocol means (6951-5-08), but
+        only in set-up: a port is gone for a moment while a program starts again or a NAT forgets.
         """
         cdef Association association = None
         cdef Path path
@@ -530,14 +545,19 @@ cdef class Endpoint:
                 return self.drop(DROP_ICMP)
         elif tag != association.peer_tag:
             return self.drop(DROP_ICMP)
+        path = association.path_of(&route.remote)
+        if (path is None or path.route.remote_udp_port != route.remote_udp_port
+                or path.route.carrier != route.carrier):
+            return self.drop(DROP_ICMP)                  # about a packet that we did not send
         if kind == ICMP_TOO_BIG:
-            return packet_too_big(association, association.path_of(&route.remote), mtu, now)
+            return packet_too_big(association, path, mtu, now)
         if (kind != ICMP_PROTOCOL_UNREACHABLE
                 and not (kind == ICMP_PORT_UNREACHABLE and route.remote_udp_port)):
             return self.drop(DROP_ICMP)
-        path = association.path_of(&route.remote)
-        if path is not None and path.state == PATH_UNCONFIRMED:
+        if path.state == PATH_UNCONFIRMED:
             return self.drop(DROP_ICMP)                  # it may not be the peer's address
+        if route.remote_udp_port and association.state > COOKIE_ECHOED:
+            return self.drop(DROP_ICMP)                  # ICMP3: the path's own counters find out
         setting_up = association.state <= COOKIE_ECHOED
         delete_tcb(association, ECONNREFUSED if setting_up else ECONNRESET,
                    CANT_STR_ASSOC if setting_up else COMM_LOST)

@@ -345,7 +345,7 @@ cdef class Engine:
             finally:
                 if collecting:
                     PyGC_Enable()
-            if more and self.send_outbox():
+            if more and (self.endpoint.outbox.count == 0 or self.send_outbox()):
                 break
         return 0
 

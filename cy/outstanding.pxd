@@ -58,6 +58,7 @@ cdef class Outstanding:
     cdef uint32_t capacity                   # a power of two, 0 until the first chunk
     cdef readonly uint64_t data_bytes        # user data in flight (not marked, not gap-acked), for rwnd
     cdef readonly uint32_t marked            # chunks to be sent again
+    cdef uint32_t longest                    # no chunk has more data bytes; 0 when there is none
     cdef readonly uint32_t abandoned         # chunks given up that the ack point has not passed
     cdef readonly tsn_t advanced_peer_ack_point      # all up to here is acknowledged or abandoned
     cdef tsn_t scan                          # no chunk before this one is marked

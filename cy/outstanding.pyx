@@ -90,6 +90,7 @@ cdef class Outstanding:
             flight.timed_at = now
         flight.bytes += chunk_size(chunk)
         self.data_bytes += length
+        self.longest = max(self.longest, length)
         self.next_tsn += 1
         return chunk
 
@@ -170,6 +171,8 @@ cdef class Outstanding:
             self.fast_recovery = False
         self.find_lowest()
         self.advance()
+        if self.count() == 0:
+            self.longest = 0
         if self.count() == 0 and self.capacity > IDLE_CAPACITY:
             free(self.ring)
             self.ring = NULL

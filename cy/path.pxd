@@ -19,6 +19,7 @@ cpdef enum PathState:            # as spinfo_state numbers them
 cdef enum:
     LEAST_PATH_MTU = 512         # bytes of an IP packet; less is not believed
     LEAST_IPV6_MTU = 1280        # RFC 8201 section 4
+    GREATEST_MTU = 65535         # what the length fields of IPv4, UDP and chunks can say
     UDP_HEADER = 8
     IPV4_HEADER = 20
     IPV6_HEADER = 40
@@ -31,6 +32,7 @@ cdef class Path:
     cdef uint32_t mtu                        # the greatest IP packet
     cdef readonly uint32_t pmtu              # the greatest SCTP packet: IP and UDP headers are taken off
     cdef int64_t pmtu_expires                # when a lowered MTU is tried higher again; INT64_MAX: never
+    cdef int64_t too_big_again               # until then ICMP makes nothing go again
     cdef Rto rto
     cdef readonly CongestionControl cc
     cdef int64_t greatest_rto                # that T3 ran with, since that was last asked for
@@ -40,7 +42,8 @@ cdef class Path:
     cdef int64_t last_sent                   # when DATA last went there
     cdef readonly uint32_t error_count
     cdef list control                        # encoded chunks that are to go on this path and no other
-    cdef bytes heartbeat_info                # of the HEARTBEAT that is under way, or None
+    cdef bytes heartbeat_info                # of the HEARTBEAT whose answer has an RTO's time, or None
+    cdef dict late_heartbeats                # info -> when it was sent: not answered in time; None: none are
     # What of the protocol parameters each path has for itself; Association.change_paths sets it.
     cdef readonly bint heartbeat_enabled
     cdef readonly int64_t heartbeat_interval
@@ -53,6 +56,7 @@ cdef class Path:
 
     cdef void start_t3(self, int64_t now) noexcept       # (re)start with the path's RTO
     cdef void stop_t3(self) noexcept
+    cdef uint32_t credible_mtu(self, uint32_t mtu) noexcept
     cdef void set_mtu(self, uint32_t mtu) noexcept       # of IP packets
     cdef int change(self, dict changes) except -1        # parameters by name
     cdef void follow(self, const Route *route) noexcept  # the peer's packets come this way now

@@ -24,10 +24,14 @@ cdef class Path:
     cdef void stop_t3(self) noexcept:
         self.t3_deadline = INT64_MAX
 
+    cdef uint32_t credible_mtu(self, uint32_t mtu) noexcept:
+        """Less than what IP guarantees is not believed (7.3; RFC 8201 section 4), more cannot be written."""
+        cdef uint32_t least = LEAST_PATH_MTU if is_ipv4(&self.route.remote) else LEAST_IPV6_MTU
+        return min(max(mtu, least), <uint32_t>GREATEST_MTU)
+
     cdef void set_mtu(self, uint32_t mtu) noexcept:
-        """Less than what IP guarantees is not believed (7.3; RFC 8201 section 4)."""
         cdef bint ipv4 = is_ipv4(&self.route.remote)
-        self.mtu = max(mtu, <uint32_t>(LEAST_PATH_MTU if ipv4 else LEAST_IPV6_MTU))
+        self.mtu = self.credible_mtu(mtu)
         self.pmtu = (self.mtu - (IPV4_HEADER if ipv4 else IPV6_HEADER)
                      - (UDP_HEADER if self.route.remote_udp_port else 0)) & ~<uint32_t>3
         self.cc.pmdcs = self.pmtu - COMMON_HEADER

@@ -17,6 +17,7 @@ from .teardown cimport SN_PEER_ADDR_CHANGE, give_up
 from .wire cimport COMMON_HEADER, ChunkView
 
 cdef enum:
+    MOST_LATE = 8                # HEARTBEATs of a path whose answers are taken after their RTO
     NONCE = 16                   # bytes; at least 64 bits (9260-3.3.5-03)
     UNTOLD_MTU = 576             # taken where a router does not tell its MTU (RFC 1191 section 5)
 cdef int64_t PMTU_LIFE = 600 * 1000000       # then the path may have become wider (RFC 1191 section 6.3)
@@ -120,7 +121,7 @@ cdef int clear_errors(Tcb t, Path path, int reason) except -1:
 
 
 cdef int set_primary(Tcb t, Path path) except -1:
-    """SETPRIMARY (11.1.6): new data goes there, as soon as the path is confirmed and while it works."""
+    """SETPRIMARY (11.1.6): new data goes there while the path works."""
     if path is not t.primary:
         t.primary = path
         tell_path(t, path, ADDR_MADE_PRIM, FAILED_THRESHOLD)
@@ -157,16 +158,20 @@ cdef Path other_path(Tcb t, Path path):
 cdef int packet_too_big(Tcb t, Path path, uint32_t mtu, int64_t now) except -1:
     """A packet was longer than its path carries (7.3): shorter ones from now on, and again what is under way.
 
-    That is no sign of congestion.  A chunk that has a TSN cannot be cut any more; it goes alone, and the IP
-    layer cuts it (6.9).
+    That is no sign of congestion, so it happens once in an RTO: messages about the same flight, and whoever
+    makes them up, change the size only.  A chunk that has a TSN cannot be cut any more; it goes alone, and the
+    IP layer cuts it (6.9).
     """
-    if mtu == 0:
-        mtu = UNTOLD_MTU
+    if path is not None:
+        mtu = path.credible_mtu(mtu if mtu else UNTOLD_MTU)
     if path is None or not path.pmtu_discovery or mtu >= path.mtu:
         t.drop(DROP_ICMP)
         return 0
     path.set_mtu(mtu)
     path.pmtu_expires = now + PMTU_LIFE
+    if now < path.too_big_again:
+        return 0
+    path.too_big_again = now + path.rto.rto
     if mark_lost(t, path, path, t.outstanding.next_tsn):
         path.stop_t3()
         t.want_transmit()
@@ -174,14 +179,14 @@ cdef int packet_too_big(Tcb t, Path path, uint32_t mtu, int64_t now) except -1:
 
 
 cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
-    """The Heartbeat Info comes back unchanged, to the source of the HEARTBEAT (9260-3.3.5-04)."""
+    """All that it holds comes back unchanged, to the HEARTBEAT's source (9260-3.3.5-04; 8.3)."""
     cdef const unsigned char *info
-    cdef uint32_t length
+    cdef uint32_t length, all_length
     cdef bytes answer
-    if not get_heartbeat(chunk, &info, &length):
+    if not get_heartbeat(chunk, &info, &length, &all_length):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
-    answer = make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:length])
+    answer = make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:all_length])
     if has_room_to_answer(t.packet_path, answer):
         t.packet_path.control.append(answer)
         t.heartbeats_due = True
@@ -228,10 +233,10 @@ cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
         path.pmtu_expires = INT64_MAX
         path.set_mtu(t.parameters.path_mtu)
     if path.heartbeat_info is not None:
-        path.heartbeat_info = None
+        keep_late_heartbeat(path)
         rto_back_off(&path.rto, t.parameters)
-        if path.state == PATH_UNCONFIRMED or path is not t.primary:
-            count_path_error(t, path)        # 9260-5.4-05; 8.1: the association counts its primary only
+        if path.state == PATH_UNCONFIRMED or path is not t.sending_path():
+            count_path_error(t, path)        # 9260-5.4-05; 8.1: the association counts the path of its data
         else:
             count_error(t, path)
         if not t.ended:
@@ -247,6 +252,28 @@ cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
         path.heartbeat_deadline = max(path.heartbeat_deadline, now + path.rto.rto)
         return 0
     return send_heartbeat(t, path, now)
+
+
+cdef int keep_late_heartbeat(Path path) except -1:
+    """An answer that takes longer than the RTO is an answer: it clears the counters when it comes (8.3)."""
+    if path.late_heartbeats is None:
+        path.late_heartbeats = {}
+    path.late_heartbeats[path.heartbeat_info] = path.heartbeat_sent
+    if len(path.late_heartbeats) > MOST_LATE:
+        del path.late_heartbeats[next(iter(path.late_heartbeats))]
+    path.heartbeat_info = None
+    return 0
+
+
+cdef int64_t take_heartbeat(Path path, bytes info) except -2:
+    """When the HEARTBEAT with this info was sent, each once; -1: none was."""
+    cdef int64_t sent = -1
+    if path.heartbeat_info == info:
+        path.heartbeat_info = path.late_heartbeats = None
+        return path.heartbeat_sent
+    if path.late_heartbeats is not None and info in path.late_heartbeats:
+        sent = path.late_heartbeats.pop(info)
+    return sent
 
 
 cdef int probe(Tcb t, Path path, int64_t now) except -1:
@@ -280,22 +307,24 @@ cdef int send_heartbeat(Tcb t, Path path, int64_t now) except -1:
 cdef int on_heartbeat_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     """An answer with our nonce confirms the path, clears the counters, measures (9260-5.4-02, 8.3-05)."""
     cdef const unsigned char *info
-    cdef uint32_t length
+    cdef uint32_t length, all_length
     cdef bytes value
+    cdef int64_t sent
     cdef Path path
-    if not get_heartbeat(chunk, &info, &length):
+    if not get_heartbeat(chunk, &info, &length, &all_length):
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
     value = (<const char *>info)[4:length]
     for path in t.paths:
-        if path.heartbeat_info is not None and value == path.heartbeat_info:
-            path.heartbeat_info = None
-            rto_sample(&path.rto, now - path.heartbeat_sent, t.parameters)
+        sent = take_heartbeat(path, value)
+        if sent >= 0:
+            rto_sample(&path.rto, now - sent, t.parameters)
             if path.state == PATH_UNCONFIRMED:
                 path.state = PATH_ACTIVE
                 tell_path(t, path, ADDR_CONFIRMED, HEARTBEAT_SUCCESS)
             clear_errors(t, path, HEARTBEAT_SUCCESS)
-            schedule_heartbeat(t, path, now)
+            if path.heartbeat_info is None:
+                schedule_heartbeat(t, path, now)
             return 0
     t.drop(DROP_UNEXPECTED_CHUNK)
     return 0

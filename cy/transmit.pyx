@@ -42,7 +42,7 @@ cdef int transmit(Tcb t, int64_t now) except -1:
         if path is not last:
             limit = burst_limit(t, path)
             last = path
-        packet = t.shared.outbox.reserve(path.pmtu)
+        packet = t.shared.outbox.reserve(next_size(t, path))
         if packet == NULL:
             t.want_transmit()
             t.reschedule()
@@ -53,6 +53,18 @@ cdef int transmit(Tcb t, int64_t now) except -1:
         send_packet(t, path, packet, length)
     t.reschedule()
     return 0
+
+
+cdef uint32_t next_size(Tcb t, Path path) noexcept:
+    """The room that the next packet may take: more than the PMTU for what was made before that fell (6.9)."""
+    cdef uint32_t longest = path.pmtu
+    if t.cookie_echo_due:
+        longest = max(longest, COMMON_HEADER + <uint32_t>PyBytes_GET_SIZE(t.cookie_echo))
+    if t.control:
+        longest = max(longest, COMMON_HEADER + <uint32_t>PyBytes_GET_SIZE(<bytes>t.control[0]))
+    if t.outstanding.marked:
+        longest = max(longest, COMMON_HEADER + DATA_HEADER + pad4(t.outstanding.longest))
+    return longest
 
 
 cdef Path next_path(Tcb t):
@@ -112,7 +124,8 @@ cdef bint send_path_control(Tcb t) except -1:
     cdef uint32_t length
     for path in t.paths:
         while path.control:
-            packet = t.shared.outbox.reserve(path.pmtu)
+            packet = t.shared.outbox.reserve(max(
+                next_size(t, path), COMMON_HEADER + <uint32_t>PyBytes_GET_SIZE(<bytes>path.control[0])))
             if packet == NULL:
                 return True
             length = COMMON_HEADER
@@ -192,7 +205,7 @@ cdef uint32_t put_cookie_echo(Tcb t, uint8_t *packet, uint32_t pmtu) except 0:
     cdef uint32_t size = <uint32_t>PyBytes_GET_SIZE(t.cookie_echo)
     t.cookie_echo_due = False
     if COMMON_HEADER + size > pmtu:
-        return put_oversized(t, packet, t.cookie_echo)
+        return put_oversized(packet, t.cookie_echo)
     memcpy(packet + COMMON_HEADER, PyBytes_AS_STRING(t.cookie_echo), size)
     return COMMON_HEADER + size
 
@@ -207,7 +220,7 @@ cdef uint32_t put_control(Tcb t, Path path, list chunks, uint8_t *packet,
         size = <uint32_t>PyBytes_GET_SIZE(chunk)
         if position + size > path.pmtu:
             if position == COMMON_HEADER:
-                position = put_oversized(t, packet, chunk)
+                position = put_oversized(packet, chunk)
                 taken += 1
             break
         memcpy(packet + position, PyBytes_AS_STRING(chunk), size)
@@ -218,13 +231,11 @@ cdef uint32_t put_control(Tcb t, Path path, list chunks, uint8_t *packet,
     return position
 
 
-cdef uint32_t put_oversized(Tcb t, uint8_t *packet, bytes chunk) except 0:
-    """A chunk greater than the path's packets, alone: the IP layer cuts it.  Lost if there is no room."""
-    cdef uint32_t length = COMMON_HEADER + <uint32_t>PyBytes_GET_SIZE(chunk)
-    if t.shared.outbox.reserve(length) == NULL:
-        return COMMON_HEADER
-    memcpy(packet + COMMON_HEADER, PyBytes_AS_STRING(chunk), length - COMMON_HEADER)
-    return length
+cdef uint32_t put_oversized(uint8_t *packet, bytes chunk) except 0:
+    """A chunk greater than the path's packets, alone: the IP layer cuts it.  next_size() saw to its room."""
+    cdef uint32_t length = <uint32_t>PyBytes_GET_SIZE(chunk)
+    memcpy(packet + COMMON_HEADER, PyBytes_AS_STRING(chunk), length)
+    return COMMON_HEADER + length
 
 
 cdef uint32_t put_sack(Tcb t, uint8_t *packet, uint32_t position, uint32_t pmtu) except 0:
@@ -297,8 +308,8 @@ cdef uint32_t put_marked(Tcb t, Path path, Flight *flight, uint8_t *packet, uint
             abandon_sent(t, tsn, now)
             continue
         size = DATA_HEADER + pad4(chunk.length)
-        if position + size > path.pmtu and not (position == COMMON_HEADER and oversized_may_go(t, size)):
-            break
+        if position + size > path.pmtu and position != COMMON_HEADER:
+            break                            # what is longer than the PMTU goes alone, and IP cuts it (6.9)
         if chunk.target != path.index and path is not data_path(t):
             break                            # it goes elsewhere
         if not whatever and (flight.bytes >= limit or not window_takes(t, path, chunk, tsn, now)):
@@ -324,14 +335,6 @@ cdef bint window_takes(Tcb t, Path path, const OutChunk *chunk, tsn_t tsn, int64
         return True
     if not t.outstanding.data_bytes and path.t3_deadline == INT64_MAX:
         path.start_t3(now)
-    return False
-
-
-cdef bint oversized_may_go(Tcb t, uint32_t size) noexcept:
-    """A chunk cut before the PMTU fell goes in a packet of its own, which the IP layer cuts (6.9)."""
-    if t.shared.outbox.reserve(COMMON_HEADER + size) != NULL:
-        return True
-    t.want_transmit()
     return False
 
 

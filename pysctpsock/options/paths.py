@@ -225,6 +225,8 @@ def primary_set(target: Target, value: Any) -> None:
     path = known_address(target, value.ssp_addr)
     if path is None:
         raise error(errno.EINVAL, "SCTP_PRIMARY_ADDR wants an address of the peer")
+    if path["state"] == c.SCTP_UNCONFIRMED:
+        raise error(errno.EINVAL, f"{path['address']} is not confirmed to be the peer's yet")
     target.sock.set_primary(target.association, path["address"])
 
 
@@ -256,7 +258,7 @@ OPTIONS = [
            errors=("ENOENT: no such path", "EINVAL: the threshold of failure is above that of the switch"),
            about="The same, and after how many errors another path becomes the primary."),
     Option("SCTP_PRIMARY_ADDR", structs.sctp_prim, "C", primary_get, primary_set, rfc="8.1.9",
-           errors=("EINVAL: no address of the peer",),
+           errors=("EINVAL: no address of the peer, or one that is not confirmed yet",),
            about="The address of the peer that new data goes to."),
     Option("SCTP_DELAYED_SACK", structs.sctp_sack_info, "A", sack_get, sack_set, rfc="8.1.19",
            older=(structs.sctp_assoc_value, sack_from_older, sack_to_older),

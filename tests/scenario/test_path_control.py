@@ -65,11 +65,12 @@ def test_set_primary(p):
 
 
 def test_primary_that_is_not_confirmed_yet():
-    """9260-5.4-06: no data goes there before it is; then at once."""
+    """9260-5.4-06: it is refused, and no data goes there, before it is; then it does."""
     p = two_paths(link=Link(delay=5 * MILLISECOND), destinations=[FIRST])
     p.network.link(CLIENT_ADDRESSES[1], OTHER).up = p.network.link(CLIENT_ADDRESSES[0], OTHER).up = False
     p.establish()
-    p.client.association.set_primary(OTHER)
+    with pytest.raises(ValueError, match="not confirmed"):
+        p.client.association.set_primary(OTHER)
     p.client.send(b"first")
     p.run_for(100 * MILLISECOND)
     assert path(p, OTHER)["state"] == UNCONFIRMED
@@ -77,6 +78,7 @@ def test_primary_that_is_not_confirmed_yet():
     p.path(1, up=True)
     p.network.link(CLIENT_ADDRESSES[0], OTHER).up = True
     assert p.until(lambda: path(p, OTHER)["state"] == ACTIVE, limit=60 * SECOND)
+    p.client.association.set_primary(OTHER)
     p.network.records.clear()
     p.client.send(b"second")
     p.run_for(SECOND)

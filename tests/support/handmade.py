@@ -51,12 +51,13 @@ def shutdown_chunk(cumulative_tsn_ack):
 class Peer:
     """The other side of one association with `endpoint`, which is the initiator."""
 
-    def __init__(self, parameters=None, seed=b"s" * 32, tag=0x11223344, tsn=1000, now=SECOND, endpoint=None):
+    def __init__(self, parameters=None, seed=b"s" * 32, tag=0x11223344, tsn=1000, now=SECOND, endpoint=None,
+                 udp_port=UDP_PORT):
         self.endpoint = endpoint or Endpoint(seed, parameters)
         self.user = SctpUser(self.endpoint.ready_list)
         self.user.event_mask = 0x3FFE
-        self.tag, self.tsn, self.now = tag, tsn, now
-        self.association = self.endpoint.connect(self.user, HOST, HOST_PORT, PEER, PEER_PORT, UDP_PORT, 0,
+        self.tag, self.tsn, self.now, self.udp_port = tag, tsn, now, udp_port
+        self.association = self.endpoint.connect(self.user, HOST, HOST_PORT, PEER, PEER_PORT, udp_port, 0,
                                                  None, now)
         self.init_tag = self.association.local_tag
         self.packets = []                    # all that came and was not looked at
@@ -64,7 +65,7 @@ class Peer:
     def send(self, *chunks, tag=None, source=PEER):
         self.endpoint.receive_datagram(
             packet(PEER_PORT, HOST_PORT, self.association.local_tag if tag is None else tag, *chunks),
-            source, UDP_PORT, HOST, 0, self.now)
+            source, self.udp_port, HOST, 0, self.now)
 
     def take(self):
         """The packets that the endpoint has sent since the last call."""

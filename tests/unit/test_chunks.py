@@ -134,9 +134,17 @@ class TestHeartbeat:
     def test_info_is_given_whole(self, type, info):
         """9260-3.3.5-04: it goes back as it came, header included."""
         parameter = make_tlv(1, info)
-        expected = {"info": parameter[:4 + len(info)]}
+        expected = dict.fromkeys(("info", "all"), parameter[:4 + len(info)])
         assert decode_chunk(make_chunk(type, 0, parameter)) == expected
         assert decode_chunk(make_chunk(type, 0, parameter[:4 + len(info)])) == expected
+
+    @pytest.mark.parametrize("more", [
+        "00010004", "c1230004", "c1230005 61000000", "c1230005 61000000 00010004"])
+    def test_other_parameters(self, type, more):
+        """9260-8.3-02: "together with any other received TLVs"; the final padding is none of them."""
+        value = bytes.fromhex("00010006 61620000" + more)
+        end = len(value) - (3 if more.endswith("61000000") else 0)
+        assert decode_chunk(make_chunk(type, 0, value)) == {"info": value[:6], "all": value[:end]}
 
     @pytest.mark.parametrize("value", {
         "empty": "",
@@ -146,8 +154,6 @@ class TestHeartbeat:
         "beyond the end": "00010009 61626364",
         "other parameter": "00070008 61626364",
         "behind another": "c1230004 00010008 61626364",
-        "two of them": "00010004 00010004",
-        "another behind it": "00010004 c1230004",
         "garbage behind it": "00010004 00",
         "padding beyond 3 bytes": "00010005 61000000 00",
     }.items(), ids=lambda value: value[0])

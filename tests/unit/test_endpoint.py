@@ -445,16 +445,38 @@ class TestIcmp:
         return struct.pack(">HHII", HOST_PORT, PEER_PORT, tag, 0) + rest
 
     def test_established(self):
-        peer = Peer().establish()
+        """9260-10-01, 9260-10-04: with the right tag, protocol unreachable is an ABORT, without UDP."""
+        peer = Peer(udp_port=0).establish()
         for quoted in (self.quoted(peer, peer.tag ^ 1), self.quoted(peer, 0), b"",
                        self.quoted(peer, peer.tag)[:7]):
-            peer.endpoint.receive_icmp_error(quoted, PEER, UDP_PORT, 0, IcmpKind.ICMP_PROTOCOL_UNREACHABLE,
-                                             peer.now)
+            peer.endpoint.receive_icmp_error(quoted, PEER, 0, 0, IcmpKind.ICMP_PROTOCOL_UNREACHABLE, peer.now)
         assert not peer.association.ended
         assert peer.endpoint.drops == {"icmp": 4}
-        peer.endpoint.receive_icmp_error(self.quoted(peer, peer.tag), PEER, UDP_PORT, 0,
+        peer.endpoint.receive_icmp_error(self.quoted(peer, peer.tag), PEER, 0, 0,
                                          IcmpKind.ICMP_PROTOCOL_UNREACHABLE, peer.now)
         assert peer.association.error == errno.ECONNRESET
+
+    @pytest.mark.parametrize("kind", [IcmpKind.ICMP_PORT_UNREACHABLE, IcmpKind.ICMP_PROTOCOL_UNREACHABLE])
+    def test_established_in_udp(self, kind):
+        """9260-10-03 (ICMP3): a port that is gone for a moment ends nothing that is up."""
+        peer = Peer().establish()
+        for _ in range(20):
+            peer.endpoint.receive_icmp_error(self.quoted(peer, peer.tag), PEER, UDP_PORT, 0, kind, peer.now)
+        assert not peer.association.ended
+        assert peer.association.snapshot()["paths"][0]["state"] == 2
+        assert peer.endpoint.drops == {"icmp": 20}
+
+    @pytest.mark.parametrize(("udp_port", "carrier"), [(UDP_PORT + 1, 0), (0, 0), (UDP_PORT, 1)])
+    def test_about_another_port(self, udp_port, carrier):
+        """9260-10-01: what went to another UDP port or by another carrier was no packet of ours."""
+        peer = Peer()
+        init, = peer.take()
+        for kind in (IcmpKind.ICMP_PORT_UNREACHABLE, IcmpKind.ICMP_PROTOCOL_UNREACHABLE,
+                     IcmpKind.ICMP_TOO_BIG):
+            peer.endpoint.receive_icmp_error(init, PEER, udp_port, carrier, kind, peer.now, 1000)
+        assert not peer.association.ended
+        assert peer.association.snapshot()["paths"][0]["mtu"] == 1500
+        assert peer.endpoint.drops == {"icmp": 3}
 
     @pytest.mark.parametrize(("cut", "ends"), [(None, True), (19, False), (20, True), (12, False)])
     def test_setting_up(self, cut, ends):

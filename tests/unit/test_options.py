@@ -220,7 +220,7 @@ class PathSocket(SimpleNamespace):
         path = SimpleNamespace(
             heartbeat_enabled=True, heartbeat_interval=30_000_000, path_max_retrans=5, sack_delay=200_000,
             sack_frequency=2, path_mtu=1500, pmtu_discovery=True, dscp=0)
-        shown = {"address": PATH[0], "udp_port": 9899, "mtu": 1500}
+        shown = {"address": PATH[0], "udp_port": 9899, "mtu": 1500, "state": c.SCTP_ACTIVE}
         association = SimpleNamespace(
             parameters=ProtocolParameters(), peer_port=PATH[1], peer_host=PATH[0], paths=[path],
             path=lambda host: path, snapshot=lambda: {"paths": [shown]})

@@ -23,10 +23,16 @@ def new_paths(hosts, udp_port=UDP_PORT, **changes):
     [
         ("10.0.0.2", 9899, 1500, 1472), ("10.0.0.2", 0, 1500, 1480), ("fd00::2", 9899, 1500, 1452),
         ("fd00::2", 0, 1500, 1460), ("10.0.0.2", 9899, 1501, 1472), ("10.0.0.2", 9899, 20, 484),
+        *((host, udp_port, mtu, pmtu)
+          for mtu in (65_535, 65_536, 65_600, 262_144, 300_000, 2**32 - 1)
+          for host, udp_port, pmtu in (("10.0.0.2", 9899, 65_504), ("10.0.0.2", 0, 65_512),
+                                       ("fd00::2", 9899, 65_484), ("fd00::2", 0, 65_492))),
     ],
 )
 def test_pmtu_is_what_is_left_for_sctp(host, udp_port, path_mtu, pmtu):
-    """9260-7.3, RFC 6951 section 5.2: without IP and UDP header, a multiple of 4, never below 512 in all."""
+    """9260-7.3, RFC 6951 section 5.2: without IP and UDP header, a multiple of 4, from 512 to
+    65,535 in all: more cannot be said by the length fields of IPv4, UDP and the DATA chunk.
+    """
     (path,) = new_paths([host], udp_port, path_mtu=path_mtu)
     assert path["pmtu"] == pmtu
     assert path["udp_port"] == udp_port
