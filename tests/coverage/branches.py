@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "branches"
-FOR_TESTS = {"cy/audit.pyx", "cy/scripted.pyx"}
+FOR_TESTS = {"cy/audit.pyx", "cy/scripted.pyx", "cy/stage.pyx"}
 ABOVE_CORE = {"carrier", "engine", "scp_io", "sockbase", "udp"}      # layer 4: I/O and clock
 
 PLACE = re.compile(r'\s*/\* "(?:cy/)?(\w+\.p[xy][xd])":(\d+)$')

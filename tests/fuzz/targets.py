@@ -29,11 +29,11 @@ def packets(data):
     """
     scene = Scene(Setup(data[0] if data else 0) & ~(Setup.REAL_PEER | Setup.SILENCE))
     association = scene.host.association
-    tags = {association.local_tag if association else scene.init_tag, 0, 5}
+    tags = {association.local_tag if association else scene.stage.init_tag, 0, 5}
     for tag in sorted(tags):
         header = PORTS[1].to_bytes(2, "big") + PORTS[0].to_bytes(2, "big") + tag.to_bytes(4, "big") + bytes(4)
         packet = with_checksum(header + data[1:])
-        scene.carry(packet, scene.peer_hosts[0], scene.host.hosts[0])
+        scene.stage.send(packet, scene.sources[0], 0)
         scene.host.endpoint.receive_icmp_error(packet, scene.peer_hosts[0], handmade.UDP_PORT, 0, tag % 5,
                                                scene.now)
         scene.collect()

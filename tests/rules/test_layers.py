@@ -30,7 +30,7 @@ LAYERS = {
     "scp_connection": FACES, "scp_io": CARRIERS,
     # these may be absent yet
     "carrier": CARRIERS, "udp": CARRIERS + 0.1, "scripted": CARRIERS + 0.1, "engine": CARRIERS + 0.1,
-    "audit": CARRIERS,
+    "audit": CARRIERS, "stage": CARRIERS,
     "sockbase": CARRIERS + 0.2,
 }
 FORBIDDEN_IN_CORE = {"socket", "os", "time", "random", "logging", "gevent"}

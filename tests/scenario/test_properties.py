@@ -11,6 +11,8 @@ from scene import OPERATIONS, Offset, Scene, Setup
 
 ARGUMENTS = {
     scene.U8: st.integers(0, 255).map(scene.U8),
+    scene.U16: st.integers(0, 0xFFFF).map(scene.U16),
+    scene.U32: st.integers(0, 0xFFFFFFFF).map(scene.U32),
     Offset: st.one_of(st.integers(-8, 40), st.sampled_from(sorted(Offset.EDGES.values()))).map(Offset),
     bytes: st.binary(max_size=24),
 }

@@ -1,41 +1,52 @@
 """One endpoint under test, and everything that can be done to it: the language of the fuzzers.
 
 A scene is played from bytes (libFuzzer, the corpus in tests/fuzz) or from lists of operations (hypothesis).
-The first byte sets the scene up, then operations follow: one byte that names it, in its low five bits, then
+The first byte sets the scene up, then operations follow: one byte that names it, in its low six bits, then
 its arguments.  All bytes mean something.  After each operation every association must be in a legal state
-(pysctpsock._cy.audit) and within its bounds of memory; `Scene` raises AssertionError if it is not.
+(pysctpsock._cy.audit) and within its bounds of memory, and those whose user has left must end in time;
+`Scene` raises AssertionError if it is not so.  What packets do meanwhile is pysctpsock._cy.stage's.
 
 RFC 9260 sections 3 (chunks), 4 (states), 5 (set-up), 8.4 and 8.5 (tags).
 """
+import ctypes
 import enum
 import struct
 import typing
 from collections import deque
+from ipaddress import ip_address
 
 import handmade
 from handmade import SECOND, UDP_PORT
 
-from pysctpsock._cy.audit import faults
+from pysctpsock import structs
+from pysctpsock._cy.audit import endpoint_faults
 from pysctpsock._cy.chunks import make_chunk, make_tlv
 from pysctpsock._cy.crc32c import crc32c
 from pysctpsock._cy.endpoint import Endpoint
 from pysctpsock._cy.parameters import ProtocolParameters
 from pysctpsock._cy.proto import State
+from pysctpsock._cy.stage import Stage
 from pysctpsock._cy.user import SctpUser
+from pysctpsock.options.paths import check_paddrparams, paddrparams_changes
 
 PORTS = 4000, 5000
 HOSTS = ("10.0.0.1", "10.0.1.1"), ("10.0.0.2", "10.0.1.2")
 STRANGER = "10.9.9.9"
+# Of somebody else, or of nobody: loopback, unspecified, multicast, broadcast, link-local, private, both IPv6.
+OTHERS = (STRANGER, "127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "169.254.1.1", "192.168.7.7",
+          "fe80::1", "2001:db8::9")
 FORWARD_TSN = 192
+UNCONFIRMED = 3                  # state of a path
 FORWARD_TSN_SUPPORTED = make_tlv(0xC000, b"")
 UNORDERED, POLICIES = 1, 0x30    # flags of the SEND primitive
 MORE_FOLLOWS = 2                 # our own: a message in parts
 PARTIAL_DELIVERY_EVENT = 0x8006
 VALUES = (0, 1, 300, 3000)       # of a policy: milliseconds, retransmissions or priority
 
-MOST_ON_WIRE = 64
+MOST_WORK = 1500                 # packets that arrive and timers that run; then the scene goes to its end
+MOST_BEGUN = 8                   # associations that operations begin at once
 MOST_ASSOCIATIONS = 40
-MOST_ANSWERS = 80                # packets that one operation may call forth
+GUARD_TURNS = 17                 # of 5 * RTO.Max, in which an association ends that its user has left
 MOST_MEMORY = 200_000            # of an endpoint's tables
 DURATIONS = (0, 1, 1000, 10_000, 200_000, SECOND, 3 * SECOND, 10 * SECOND, 31 * SECOND, 60 * SECOND,
              300 * SECOND, 3700 * SECOND)
@@ -57,6 +68,14 @@ class U8(int):
     """An argument of one byte."""
 
 
+class U16(int):
+    """An argument of two bytes, big-endian."""
+
+
+class U32(int):
+    """An argument of four bytes, big-endian."""
+
+
 class Offset(int):
     """A small signed number, or one of some at the edges of what is allowed."""
     EDGES = {-128: -0x80000000, -127: -0x7FFFFFFF, -126: -65536, 127: 0x7FFFFFFF, 126: 65536, 125: 65535,
@@ -68,15 +87,16 @@ class Offset(int):
         return cls(cls.EDGES.get(signed, signed))
 
 
+WIDTHS = {U16: 2, U32: 4}
 OPERATIONS = {}                  # byte: function
 
 
 def operation(letter):
-    """Make a method of Scene an operation, named by the low five bits of this letter."""
+    """Make a method of Scene an operation, named by the low six bits of this letter."""
     def add(function):
         kinds = typing.get_type_hints(function).values()
         function.kinds = tuple(kinds)
-        assert OPERATIONS.setdefault(ord(letter) & 31, function) is function, letter
+        assert OPERATIONS.setdefault(ord(letter) & 63, function) is function, letter
         return function
     return add
 
@@ -86,7 +106,7 @@ def decode(data):
     setup = Setup(data[0]) if data else Setup(0)
     played, position = [], 1
     while position < len(data):
-        function = OPERATIONS.get(data[position] & 31)
+        function = OPERATIONS.get(data[position] & 63)
         position += 1
         if function is None:
             continue
@@ -94,7 +114,11 @@ def decode(data):
         for kind in function.kinds:
             byte = data[position] if position < len(data) else 0
             position += 1
-            if kind is bytes:
+            if kind in WIDTHS:
+                position += WIDTHS[kind] - 1
+                wide = data[position - WIDTHS[kind]:position]
+                arguments.append(kind(int.from_bytes(wide.ljust(WIDTHS[kind], b"\0"), "big")))
+            elif kind is bytes:
                 arguments.append(data[position:position + byte])
                 position += byte
             else:
@@ -108,6 +132,8 @@ def play(data):
     setup, operations = decode(data)
     scene = Scene(setup)
     for function, arguments in operations:
+        if scene.stage.work > MOST_WORK:
+            break
         scene.do(function, *arguments)
     scene.end()
     scene.leave()
@@ -131,11 +157,27 @@ class Side:
         self.listener = self.endpoint.listen(self.new_user(), self.hosts, self.port, 5)
         self.association = None
         self.all = []                # associations that were seen here and have not ended
+        self.left = []               # (association that its user has closed, when it has to be over)
         self.peer = None             # the other side, if it is real
         self.expected = {}           # payloads that it has sent and that were not read, by stream
         self.count = 0               # messages sent
         self.part = None             # of a message that is sent in parts: (stream, flags, data until now)
         self.pieces = {}             # read of messages without their end, by first TSN
+
+    def restart(self, setup, now):
+        """The same program on the same host begins anew, and sets its association up again."""
+        fresh = Side(self.index, setup)
+        self.leave(now)
+        self.endpoint, self.users, self.user, self.listener = (fresh.endpoint, fresh.users, fresh.user,
+                                                               fresh.listener)
+        self.all, self.left, self.expected, self.pieces, self.part = [], [], {}, {}, None
+        self.connect(HOSTS[1 - self.index][:len(self.hosts)], self.port, now)
+
+    def leave(self, now):
+        """Break the cycles of references that only the owner of a receive queue can break."""
+        self.listener.close(now)
+        for user in self.users:
+            user.receive_queue.discard()
 
     def new_user(self):
         user = SctpUser(self.endpoint.ready_list)
@@ -147,6 +189,18 @@ class Side:
         self.association = self.endpoint.connect(self.user, self.hosts, port, list(peer),
                                                  PORTS[1 - self.index], UDP_PORT, 0, None, now)
         self.all.append(self.association)
+
+    def close(self, now):
+        """The user of the association leaves; it has bounded time for the rest."""
+        association = self.association
+        association.close(now)
+        self.left.append((association, now + GUARD_TURNS * 5 * association.parameters.rto_max))
+
+    def close_all(self, now):
+        for association in self.all:
+            if not association.detached:
+                self.association = association
+                self.close(now)
 
     def accept(self):
         while (association := self.listener.accept()) is not None:
@@ -209,17 +263,22 @@ class Scene:
 
     def __init__(self, setup):
         self.setup = setup
-        self.now = SECOND
         self.sides = [Side(index, setup) for index in range(2 if setup & Setup.REAL_PEER else 1)]
         self.host = self.sides[0]
         if setup & Setup.REAL_PEER:
             self.sides[0].peer, self.sides[1].peer = self.sides[1], self.sides[0]
-        self.wire = deque()          # (packet, source, destination)
-        self.chunks = []             # of the next packet to be forged
-        self.peer_tag, self.peer_tsn = 0x11223344, 0xFFFFFFFA if setup & Setup.TSN_WRAPS else 1000
-        self.cookie, self.init_tag, self.heartbeats = b"", 0, deque(maxlen=4)
         self.peer_hosts = HOSTS[1][:len(self.host.hosts)]
+        others = OTHERS if setup & Setup.REAL_PEER else self.peer_hosts + OTHERS
+        self.stage = Stage([side.endpoint for side in self.sides], [side.hosts for side in self.sides],
+                           others, UDP_PORT, SECOND)
+        self.sources = [*range(len(self.host.hosts), 2 * len(self.host.hosts) + len(OTHERS))]
+        self.sources += range(len(self.host.hosts))      # and its own
+        self.chunks = []             # of the next packet to be forged
+        self.addresses = b""         # parameters of the next INIT
+        self.peer_port = PORTS[1]
+        self.peer_tag, self.peer_tsn = 0x11223344, 0xFFFFFFFA if setup & Setup.TSN_WRAPS else 1000
         self.honest = bool(setup & Setup.REAL_PEER)      # nothing was forged, aborted or left
+        self.patient = False         # by a user's wish silence may last
         if setup & Setup.CLIENT:
             self.host.connect(self.peer_hosts, self.host.port, self.now)
         elif setup & Setup.REAL_PEER:
@@ -229,6 +288,18 @@ class Scene:
             self.shake_hands()
             assert self.host.association.state == State.ESTABLISHED
 
+    @property
+    def now(self):
+        return self.stage.now
+
+    @property
+    def cookie(self):
+        """The State Cookie of the last INIT ACK."""
+        for number, _flags, value in handmade.chunks_of(self.stage.init_ack or b""):
+            if number == handmade.INIT_ACK:
+                return cookie_of(value[16:])
+        return b""
+
     def shake_hands(self):
         if self.setup & Setup.REAL_PEER:
             self.carry_all()
@@ -237,8 +308,8 @@ class Scene:
             self.forge(handmade.COOKIE_ACK)
         else:
             self.forge(handmade.INIT, self.init_body(10, FORWARD_TSN_SUPPORTED), tag=0)
-            self.forge(handmade.COOKIE_ECHO, self.cookie, tag=self.init_tag)
-        self.wire.clear()
+            self.forge(handmade.COOKIE_ECHO, self.cookie, tag=self.stage.init_tag)
+        self.stage.clear()
 
     def init_body(self, streams, parameters=b"", tag=None):
         """What INIT and INIT ACK hold."""
@@ -252,91 +323,65 @@ class Scene:
         self.check()
 
     def collect(self):
-        """What the endpoints want to send goes on the wire; the newest cookie and the like are noted."""
+        """What the endpoints want to send goes on the wire."""
+        self.stage.collect()
+        self.look_around()
+
+    def look_around(self):
+        """Programs take what is new."""
         for side in self.sides:
             side.accept()
-            sent = side.endpoint.take_packets(self.now)
-            assert len(sent) <= MOST_ANSWERS, f"{len(sent)} packets at once"
-            for packet, host, _udp_port, source, _carrier in sent:
-                if side is self.host:
-                    self.note(packet)
-                self.wire.append((packet, source or side.hosts[0], host))
             side.endpoint.take_ready()
-        while len(self.wire) > MOST_ON_WIRE:
-            self.wire.popleft()
-
-    def note(self, packet):
-        """Remember what a peer needs to go on."""
-        kind = packet[12]
-        if kind in (handmade.INIT, handmade.INIT_ACK):
-            self.init_tag = struct.unpack_from(">I", packet, 16)[0]
-        if kind == handmade.INIT_ACK:
-            for number, _flags, value in handmade.chunks_of(packet):
-                if number == handmade.INIT_ACK:
-                    self.cookie = cookie_of(value[16:])
-        elif kind == handmade.HEARTBEAT:
-            self.heartbeats.append(handmade.chunks_of(packet)[0][2])
-
-    def carry(self, packet, source, destination):
-        """Deliver one packet."""
-        for side in self.sides:
-            if destination in side.hosts:
-                side.endpoint.receive_datagram(packet, source, UDP_PORT, destination, 0, self.now)
-        self.collect()
 
     def carry_all(self):
-        for _ in range(1000):
-            if not self.wire:
-                return
-            self.carry(*self.wire.popleft())
-        raise AssertionError("they do not come to rest")
+        self.stage.deliver_all()
+        self.look_around()
 
     def forge(self, kind, value=b"", flags=0, tag=None):
         self.chunks.append(make_chunk(kind, flags, value))
         self.send_packet(tag)
 
-    def send_packet(self, tag=None, source=None):
+    def send_packet(self, tag=None, source=0, udp_port=None):
         """The chunks that are ready, from the peer's port, to the endpoint under test."""
         association = self.host.association
         if tag is None:
-            tag = association.local_tag if association is not None else self.init_tag
-        packet = handmade.packet(PORTS[1], self.host.port, tag, *self.chunks)
+            tag = association.local_tag if association is not None else self.stage.init_tag
+        packet = handmade.packet(self.peer_port, self.host.port, tag, *self.chunks)
         self.chunks = []
         self.honest = False
-        self.carry(packet, source or self.peer_hosts[0], self.host.hosts[0])
-
-    def deadline(self):
-        found = [side.endpoint.deadline() for side in self.sides]
-        return min([deadline for deadline in found if deadline is not None], default=None)
+        self.stage.send(packet, self.sources[source % len(self.sources)], 0, udp_port)
+        self.look_around()
 
     def pass_time(self, until, deliver=False):
         """Run the timers up to then."""
-        fired = 0
-        while (deadline := self.deadline()) is not None and deadline <= until:
-            fired = fired + 1 if deadline <= self.now else 0
-            assert fired < 200, "timers run without end"
-            self.now = max(self.now, deadline)
-            for side in self.sides:
-                side.endpoint.handle_timeouts(self.now)
-            self.collect()
-            if deliver:
-                self.carry_all()
-        self.now = max(self.now, until)
+        self.stage.pass_time(until, deliver)
+        self.look_around()
 
     def check(self):
         for side in self.sides:
-            endpoint = side.endpoint
-            assert endpoint.memory() < MOST_MEMORY, endpoint.memory()
-            assert endpoint.association_count < MOST_ASSOCIATIONS
-            for association in {*endpoint.associations, *side.all}:
-                found = faults(association, self.now)
-                assert not found, f"{State(association.state).name}: {'; '.join(found)}"
+            found = endpoint_faults(side.endpoint, self.now)
+            assert not found, "; ".join(found)
+            if side.left:
+                side.left = [each for each in side.left if not each[0].ended]
+                for association, limit in side.left:
+                    assert self.now <= limit, f"{State(association.state).name} long after its user has left"
             side.all = [association for association in side.all if not association.ended]
+
+    def check_memory(self):
+        for side in self.sides:
+            assert side.endpoint.memory() < MOST_MEMORY, side.endpoint.memory()
+            assert side.endpoint.association_count < MOST_ASSOCIATIONS
 
     def end(self):
         """Everything must come to an end: by the timers if nothing arrives, else by an orderly shutdown."""
+        self.check_memory()
         if self.setup & Setup.SILENCE:
-            self.wire.clear()
+            self.stage.clear()
+            if self.patient:
+                for side in self.sides:
+                    side.close_all(self.now)
+                self.collect()
+                self.stage.clear()
             self.pass_time(self.now + 20_000 * SECOND)
             self.check()
             assert not any(self.counts()), f"{self.counts()} associations stay though nobody answers"
@@ -381,11 +426,8 @@ class Scene:
             assert not any(side.missing() for side in self.sides), "a message was lost"
 
     def leave(self):
-        """Break the cycles of references that only the owner of a receive queue can break."""
         for side in self.sides:
-            side.listener.close(self.now)
-            for user in side.users:
-                user.receive_queue.discard()
+            side.leave(self.now)
 
     # ---- time and the network --------------------------------------------------------------------------
 
@@ -396,28 +438,24 @@ class Scene:
     @operation("x")
     def expire(self):
         """To the next timer."""
-        deadline = self.deadline()
+        deadline = self.stage.deadline()
         if deadline is not None:
             self.pass_time(deadline)
 
     @operation("v")
     def deliver(self, index: U8):
-        if self.wire:
-            index %= len(self.wire)
-            packet = self.wire[index]
-            del self.wire[index]
-            self.carry(*packet)
+        self.stage.deliver(index)
+        self.look_around()
 
     @operation("l")
     def lose(self, index: U8):
-        if self.wire:
-            del self.wire[index % len(self.wire)]
+        self.stage.lose(index)
 
     @operation("t")
     def twice(self, index: U8):
         """Deliver a packet that stays on the wire."""
-        if self.wire:
-            self.carry(*self.wire[index % len(self.wire)])
+        self.stage.deliver(index, keep=True)
+        self.look_around()
 
     @operation("g")
     def go(self):
@@ -426,11 +464,21 @@ class Scene:
 
     @operation("z")
     def icmp(self, kind: U8, index: U8):
-        if self.wire:
-            packet, _source, destination = self.wire[index % len(self.wire)]
-            self.host.endpoint.receive_icmp_error(packet, destination, UDP_PORT, 0, kind % 5, self.now)
-            self.honest = False
-            self.collect()
+        self.honest = False
+        self.stage.icmp(index, kind % 5)
+        self.look_around()
+
+    @operation("U")
+    def from_elsewhere(self, index: U8, udp_port: U8):
+        """A packet on the wire comes from another UDP port: a NAT has forgotten, or somebody else has it."""
+        self.stage.deliver(index, udp_port=UDP_PORT + udp_port % 3)
+        self.look_around()
+
+    @operation("O")
+    def outbox(self, room: U8, packets: U8):
+        """Others fill the outboxes from now on; so much room is left in each (255: all)."""
+        self.stage.left_bytes = -1 if room == 255 else room * 16
+        self.stage.left_packets = packets % 32
 
     # ---- the users -------------------------------------------------------------------------------------
 
@@ -482,21 +530,92 @@ class Scene:
     def close(self, who: U8):
         if (side := self.someone(who)) and not side.association.detached:
             self.honest = False
-            side.association.close(self.now)
+            side.close(self.now)
             self.collect()
 
     @operation("o")
     def open(self, who: U8, port: U8):
         """A further association, if the ports are free."""
         side = self.sides[who % len(self.sides)]
-        if side.association is None or side.association.ended:
+        if len(side.all) < MOST_BEGUN:
             self.honest = False
             side.user = side.new_user()
             try:
-                side.connect(HOSTS[1 - side.index][:len(side.hosts)], side.port + port % 2, self.now)
+                side.connect(HOSTS[1 - side.index][:len(side.hosts)], side.port + port % MOST_BEGUN, self.now)
             except OSError:
                 return
             self.collect()
+
+    @operation("C")
+    def choose(self, who: U8, index: U8):
+        """What follows is about another association."""
+        side = self.sides[who % len(self.sides)]
+        if side.all:
+            self.honest = False
+            side.association = side.all[index % len(side.all)]
+            side.user = side.association.user
+
+    @operation("P")
+    def path_parameters(self, who: U8, path: U8, flags: U16, value: U32):
+        """SCTP_PEER_ADDR_PARAMS with sizes of any kind, for one path or all, where the option takes them."""
+        if side := self.someone(who):
+            asked = structs.sctp_paddrparams(
+                spp_flags=flags, spp_hbinterval=value, spp_pathmaxrxt=value & 0xFFFF,
+                spp_sackdelay=value % 600, spp_dscp=value & 0xFF)
+            self.patient = True
+            asked.given = ctypes.sizeof(asked)
+            try:
+                check_paddrparams(asked)
+                host = side.association.host_of(path) if path < 2 else None
+                side.association.change_paths(
+                    host, paddrparams_changes(side.association.parameters, asked), self.now)
+            except (OSError, KeyError):
+                return
+            self.collect()
+
+    @operation("E")
+    def endpoint_parameters(self, who: U8, partial_reliability: U8, streams: U8):
+        """For associations to come; there may be no stream for what is queued."""
+        self.honest = False
+        endpoint = self.sides[who % len(self.sides)].endpoint
+        endpoint.parameters.partial_reliability = bool(partial_reliability & 1)
+        endpoint.parameters.outbound_streams = endpoint.parameters.inbound_streams = 1 + streams
+
+    @operation("H")
+    def heartbeat(self, who: U8, path: U8, primary: U8):
+        """REQUEST HEARTBEAT or SETPRIMARY (11.1)."""
+        if (side := self.someone(who)) and not side.association.ended:
+            host = side.association.host_of(path % 4)
+            confirmed = side.association.path(host).snapshot()["state"] != UNCONFIRMED
+            if primary & 1 and confirmed:    # as SCTP_PRIMARY_ADDR has it
+                side.association.set_primary(host)
+            else:
+                side.association.request_heartbeat(host, self.now)
+            self.collect()
+
+    @operation("S")
+    def send_much(self, who: U8, length: U8, count: U8):
+        """Some messages of up to 64 KB."""
+        if side := self.someone(who):
+            for _ in range(1 + count % 4):
+                side.send(length * 256, 0, 0, 0, self.now)
+            self.collect()
+
+    @operation("R")
+    def restart(self, who: U8):
+        """A side loses all that it knows, and begins anew.  The made-up peer has another tag, too."""
+        side = self.sides[-1 if who & 1 else 0]
+        self.honest = False
+        if side is self.host or len(self.sides) == 1:
+            self.numbers(who, Offset(who))
+            self.chunks = []
+            self.forge(handmade.INIT, self.init_body(10, FORWARD_TSN_SUPPORTED), tag=0)
+            self.forge(handmade.COOKIE_ECHO, self.cookie, tag=self.stage.init_tag)
+        elif len(side.all) < MOST_BEGUN:
+            side.restart(self.setup, self.now)
+            self.stage.endpoints[side.index] = side.endpoint
+            self.collect()
+            self.carry_all()
 
     # ---- forged chunks, by what the association expects ------------------------------------------------
 
@@ -552,8 +671,17 @@ class Scene:
         """INIT, or if the tag is odd INIT ACK, with any parameters."""
         kind = handmade.INIT_ACK if tag & 1 else handmade.INIT
         cookie = make_tlv(7, b"cookie") if tag & 2 else b""
-        body = self.init_body(streams, cookie + parameters, self.peer_tag + (tag >> 2))
+        body = self.init_body(streams, cookie + self.addresses + parameters, self.peer_tag + (tag >> 2))
+        self.addresses = b""
         self.chunks.append(make_chunk(kind, 0, body))
+
+    @operation("A")
+    def list_addresses(self, which: bytes):
+        """Address parameters of the next INIT: the peer's, the endpoint's own, anybody's (5.1.2)."""
+        known = (*HOSTS[0], *HOSTS[1], *OTHERS)
+        for index in which:
+            packed = ip_address(known[index % len(known)]).packed
+            self.addresses += make_tlv(5 if len(packed) == 4 else 6, packed)
 
     @operation("e")
     def cookie_echo(self, change: U8):
@@ -566,8 +694,8 @@ class Scene:
     @operation("j")
     def heartbeat_ack(self, index: U8, change: U8):
         """The answer to one of the last HEARTBEATs."""
-        if self.heartbeats:
-            info = bytearray(self.heartbeats[index % len(self.heartbeats)])
+        if self.stage.heartbeats:
+            info = bytearray(self.stage.heartbeats[index % len(self.stage.heartbeats)])
             if change and change <= len(info):
                 info[-change] ^= 1
             self.chunks.append(make_chunk(handmade.HEARTBEAT_ACK, 0, bytes(info)))
@@ -577,8 +705,21 @@ class Scene:
         """Send the chunks: with the right tag, or zero, the peer's, the last INIT's, or a wrong one."""
         association = self.host.association
         peer_tag = association.peer_tag if association is not None else 0
-        tags = None, 0, peer_tag, self.init_tag, 5
-        self.send_packet(tags[tag % 5], (*self.peer_hosts, STRANGER)[source % (1 + len(self.peer_hosts))])
+        tags = None, 0, peer_tag, self.stage.init_tag, 5
+        self.send_packet(tags[tag % 5], source % (1 + len(self.peer_hosts)))
+
+    @operation("F")
+    def forged(self, tag: U8, source: U8, udp_port: U8):
+        """The same from any address, the endpoint's own too, and from another UDP port."""
+        association = self.host.association
+        peer_tag = association.peer_tag if association is not None else 0
+        tags = None, 0, peer_tag, self.stage.init_tag, 5
+        self.send_packet(tags[tag % 5], source, UDP_PORT + udp_port % 3)
+
+    @operation("Q")
+    def other_port(self, port: U8):
+        """The made-up peer speaks from another port: it has several associations."""
+        self.peer_port = PORTS[1] + port % MOST_BEGUN
 
     @operation("n")
     def numbers(self, tag: U8, tsn: Offset):
