@@ -5,7 +5,7 @@ says 0 at once and drops what is in flight.  The chunks that it dropped go again
 That is no congestion.  From then on we leave as much of the window unused as the peer turned out not to have;
 each acknowledged byte gives a part of it back, for messages may get longer.
 """
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 
 from .path cimport Path
 from .rto cimport rto_restore
@@ -45,7 +45,8 @@ cdef int take_window(Tcb t, uint32_t a_rwnd, int64_t now) except -1:
             t.window_shut_tsn = t.outstanding.next_tsn
     elif t.window_shut and not recover_dropped(t, now):
         for path in t.paths:                 # what is in flight may still be on its way: look again then
-            path.t3_deadline = min(path.t3_deadline, t.window_shut_at + t.primary.rto.srtt)
+            if path.t3_deadline != INT64_MAX:            # an idle path has nothing to look for
+                path.t3_deadline = min(path.t3_deadline, t.window_shut_at + t.primary.rto.srtt)
     if t.probe_outstanding and t.peer_rwnd:
         t.probe_outstanding = False
         recover(t, t.outstanding.next_tsn)

@@ -4,11 +4,13 @@ RFC 9260 sections 6.1 (rule A), 6.2 and 6.2.1.  Linux advertises half of SO_RCVB
 charges SO_RCVBUF some 250 bytes more for each chunk, says 0 once that is full, and drops what comes then.
 """
 import struct
+from ipaddress import ip_address
 
+import packets
 import pytest
+from failures import watch
 from handmade import DATA, SECOND, Peer, chunks_of, sack_chunk
-
-MILLISECOND = 1000
+from net import MILLISECOND, SERVER, Link, Network, Puppet, Server, parameters
 
 
 class LinuxReceiver(Peer):
@@ -116,3 +118,25 @@ def test_small_messages_to_a_paused_reader(size):
     taken = (peer.now - SECOND) / SECOND
     assert peer.association.paths[0].snapshot()["rto"] <= SECOND
     assert taken < 3 + count * 50e-6 + 1, f"{size} B: {taken:.2f} s, {peer.dropped} dropped"
+
+
+def test_reopened_window_starts_no_timer_of_an_idle_path():
+    """9260-6.3.2, R1: what may still be on its way is looked for on its own path."""
+    network = watch(Network(3, Link(delay=50 * MILLISECOND)))
+    host = network.host("server", SERVER, parameters=parameters())
+    puppet = Puppet(network, "10.0.0.1", more=["10.0.0.3"])
+    server = Server(network, host)
+    addresses = b"".join(packets.parameter(5, ip_address(each).packed) for each in ("10.0.0.1", "10.0.0.3"))
+    answer = puppet.ask(packets.init(puppet.tag, puppet.tsn, 65536, parameters=addresses), tag=0, wait=SECOND)
+    ack = answer[0][packets.INIT_ACK]
+    puppet.peer_tag = ack.initiate_tag
+    puppet.ask(packets.chunk(packets.COOKIE_ECHO, 0, dict(ack.parameters)[packets.STATE_COOKIE]), wait=SECOND)
+    (side,) = server.sides
+    for _ in range(3):
+        side.send(bytes(1400))
+    puppet.wait(60 * MILLISECOND)
+    first = min(chunk.tsn for packet in puppet.inbox for chunk in packet.all(packets.DATA))
+    puppet.send(packets.sack(first, 0))
+    puppet.ask(packets.sack(first, 65536), wait=51 * MILLISECOND)
+    data, idle = side.snapshot()["paths"]
+    assert data["t3_rtx_running"] and not idle["t3_rtx_running"]
