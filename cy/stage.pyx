@@ -19,7 +19,7 @@ cdef enum:
     MOST_ON_WIRE = 64            # then the oldest packet is lost
     MOST_HEARTBEATS = 4          # of the last ones their contents are kept
     MOST_ANSWERS = 80            # packets that one packet or timer may call forth
-    MOST_DELIVERIES = 1000       # until all is quiet
+    MOST_DELIVERIES = 4000       # until all is quiet
     MOST_TIMERS = 200            # that are due at one time
     ROOM_BYTES = 16384           # Endpoint.room()
     ROOM_PACKETS = 24

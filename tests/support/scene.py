@@ -22,7 +22,7 @@ from pysctpsock import structs
 from pysctpsock._cy.audit import endpoint_faults
 from pysctpsock._cy.chunks import make_chunk, make_tlv
 from pysctpsock._cy.crc32c import crc32c
-from pysctpsock._cy.endpoint import Endpoint
+from pysctpsock._cy.endpoint import Endpoint, IcmpKind
 from pysctpsock._cy.parameters import ProtocolParameters
 from pysctpsock._cy.proto import State
 from pysctpsock._cy.stage import Stage
@@ -46,6 +46,7 @@ VALUES = (0, 1, 300, 3000)       # of a policy: milliseconds, retransmissions or
 MOST_WORK = 1500                 # packets that arrive and timers that run; then the scene goes to its end
 MOST_BEGUN = 8                   # associations that operations begin at once
 MOST_ASSOCIATIONS = 40
+MUCH = 65536                     # bytes that one side has to send: more would take too long to play
 GUARD_TURNS = 17                 # of 5 * RTO.Max, in which an association ends that its user has left
 MOST_MEMORY = 200_000            # of an endpoint's tables
 DURATIONS = (0, 1, 1000, 10_000, 200_000, SECOND, 3 * SECOND, 10 * SECOND, 31 * SECOND, 60 * SECOND,
@@ -361,6 +362,7 @@ class Scene:
         for side in self.sides:
             found = endpoint_faults(side.endpoint, self.now)
             assert not found, "; ".join(found)
+            assert side.endpoint.stalls == 0, "an association that has nothing to send wants to transmit"
             if side.left:
                 side.left = [each for each in side.left if not each[0].ended]
                 for association, limit in side.left:
@@ -468,6 +470,13 @@ class Scene:
         self.stage.icmp(index, kind % 5)
         self.look_around()
 
+    @operation("Z")
+    def too_big(self, index: U8, mtu: U32, tag: U8, udp_port: U8):
+        """ICMP with an MTU of any size, and with the tag and UDP port of the packet or another one."""
+        self.honest = False
+        self.stage.icmp(index, IcmpKind.ICMP_TOO_BIG, mtu, tag & 1, UDP_PORT + udp_port % 2)
+        self.look_around()
+
     @operation("U")
     def from_elsewhere(self, index: U8, udp_port: U8):
         """A packet on the wire comes from another UDP port: a NAT has forgotten, or somebody else has it."""
@@ -560,7 +569,7 @@ class Scene:
         """SCTP_PEER_ADDR_PARAMS with sizes of any kind, for one path or all, where the option takes them."""
         if side := self.someone(who):
             asked = structs.sctp_paddrparams(
-                spp_flags=flags, spp_hbinterval=value, spp_pathmaxrxt=value & 0xFFFF,
+                spp_flags=flags, spp_hbinterval=value, spp_pathmtu=value, spp_pathmaxrxt=value & 0xFFFF,
                 spp_sackdelay=value % 600, spp_dscp=value & 0xFF)
             self.patient = True
             asked.given = ctypes.sizeof(asked)
@@ -598,7 +607,8 @@ class Scene:
         """Some messages of up to 64 KB."""
         if side := self.someone(who):
             for _ in range(1 + count % 4):
-                side.send(length * 256, 0, 0, 0, self.now)
+                if side.association.send_queue.bytes_charged < MUCH:
+                    side.send(length * 256, 0, 0, 0, self.now)
             self.collect()
 
     @operation("R")
