@@ -130,7 +130,7 @@ cdef int make_room(Tcb t, uint32_t flags, uint32_t value, int64_t now) except -1
     cdef tsn_t tsn
     if not t.extensions & PARTIAL_RELIABILITY:
         return 0
-    while queue.bytes_charged >= t.parameters.send_buffer:
+    while t.send_buffer_full():
         message = queue.least_important(priority)
         if message != NULL:
             queue.withdraw(message)

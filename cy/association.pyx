@@ -239,6 +239,7 @@ cdef class Association(Tcb):
         """The SEND primitive (11.1.5): queue a message.  0, or the errno that refuses it."""
         cdef Py_ssize_t length = PyBytes_GET_SIZE(data)
         cdef uint8_t chunk_flags = 0
+        cdef bint full
         cdef Message *message
         if self.state != ESTABLISHED and self.state != COOKIE_WAIT and self.state != COOKIE_ECHOED:
             return EPIPE if self.ended else ESHUTDOWN
@@ -248,10 +249,12 @@ cdef class Association(Tcb):
             return EMSGSIZE
         if length == 0 or stream_id >= self.outbound_streams or self.send_queue.open:
             return EINVAL
-        if self.send_queue.bytes_charged >= self.parameters.send_buffer and self.send_queue.partial:
+        full = self.send_buffer_full()
+        if full and self.send_queue.partial:
             make_room(self, flags, timetolive, now)
-        if self.send_queue.bytes_charged >= self.parameters.send_buffer:
-            self.writer_waiting = True
+            full = self.send_buffer_full()
+        if full:
+            self.user.writer_waiting = True
             return EAGAIN
         if flags & SEND_UNORDERED:
             chunk_flags |= DATA_U
@@ -259,6 +262,7 @@ cdef class Association(Tcb):
             chunk_flags |= DATA_I
         message = self.send_queue.push(data, stream_id, ppid, chunk_flags, context)
         message.send_flags = <uint16_t>flags
+        self.account()
         if timetolive or flags & SEND_POLICY_MASK:
             choose_policy(self, message, flags, timetolive, now)
         if not self.wants_transmit:
@@ -280,9 +284,9 @@ cdef class Association(Tcb):
 
     def has_room(self) -> bool:
         """Whether a message would be taken now; if not, the user is told once much room is free."""
-        if self.send_queue.bytes_charged < self.parameters.send_buffer:
+        if not self.send_buffer_full():
             return True
-        self.writer_waiting = True
+        self.user.writer_waiting = True
         return False
 
     def buffers_changed(self, int64_t now) -> None:
@@ -353,6 +357,7 @@ cdef class Association(Tcb):
             self.user.owner = None
             self.user.receive_queue.clear()
         self.unread_bytes = self.unread_records = 0
+        self.account()
         if self.ended:
             return
         if unread or self.parameters.linger_abort:
@@ -431,12 +436,16 @@ cdef class Association(Tcb):
         """
         cdef ReceiveQueue left = self.user.receive_queue
         self.user.signal(READABLE | WRITABLE)
-        self.writer_waiting = False
+        self.user.writer_waiting = False
+        self.user.held -= self.held
+        self.user.charged -= self.charged
+        self.held = self.charged = 0
         leave_turns(self)
         left.give(<PyObject *>self, user.receive_queue)
         self.user.associations -= 1
         user.associations += 1
         self.user = user
+        self.account()
         self.names = None
         take_turns(left)
         go_on(self)

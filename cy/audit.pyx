@@ -204,6 +204,8 @@ cdef class Audit:
             self.equal(t.unread_bytes, unread_bytes, "unread bytes")
             self.equal(t.unread_records, unread_records, "unread records")
             self.expect(queue.waiting() - unread_records <= MOST_NOTIFICATIONS, "too many notifications")
+        self.equal(t.held, t.buffer_used(), "the user's account of what is held")
+        self.equal(t.charged, t.send_queue.bytes_charged, "the user's account of what is charged")
         self.pieces()
         bytes_held = t.reassembly.bytes_held + t.unread_bytes
         records = (t.reassembly.fragments_held + t.reassembly.messages_held + t.reassembly.messages_behind

@@ -24,6 +24,7 @@ cdef int hand_over(Tcb t) except -1:
         t.unread_records += t.reassembly.delivered_records
         t.user.signal(READABLE)
     t.reassembly.delivered_bytes = t.reassembly.delivered_records = 0
+    t.account()
     return 0
 
 

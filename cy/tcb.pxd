@@ -22,6 +22,7 @@ from .tsnmap cimport TsnMap
 from .user cimport SctpUser
 
 cdef enum:
+    LEAST_SHARE = 8192           # of a socket's buffers: what each association has, however full they are
     RECORD_OVERHEAD = 64         # what a held or unread message costs the receive buffer beside its bytes
     MOST_CAUSES = 8              # reports in one ERROR (9260-12-01: one small answer for a packet)
     MOST_CONTROL = 64            # answers waiting to be sent; a peer that never lets them go gets no more
@@ -116,7 +117,6 @@ cdef class Tcb(Schedulable):
     cdef bint cookie_echo_due
     cdef int64_t setup_sent                  # when INIT first went, for the first round-trip measurement
     cdef uint32_t stale_cookies
-    cdef bint writer_waiting                 # a message was refused for want of room; see wake_writer()
     cdef bint shutdown_requested             # by the user, in whatever state: it outlasts set-up and restart
     cdef uint64_t orphan_bytes               # of a closed user, in the send buffer when T5 last began
     cdef uint64_t orphan_step                # so many less of them make T5 begin again
@@ -135,6 +135,8 @@ cdef class Tcb(Schedulable):
     cdef bint packet_has_data                # of the packet being processed
     cdef list causes                         # to be reported in an ERROR after this packet
 
+    cdef uint64_t held, charged              # what of SctpUser.held and .charged is this association's
+
     cdef Statistics statistics
     cdef readonly uint64_t packets_in, packets_out, data_chunks_in, data_chunks_out, sacks_in, sacks_out
     cdef readonly uint64_t bytes_in, bytes_out
@@ -142,7 +144,9 @@ cdef class Tcb(Schedulable):
     cdef inline void drop(self, int reason) noexcept:
         self.shared.drop(reason)
 
+    cdef uint64_t buffer_used(self) noexcept
     cdef uint32_t a_rwnd(self) noexcept
+    cdef uint32_t share(self) noexcept
     cdef uint32_t least_window(self) noexcept
     cdef bint receive_buffer_full(self) noexcept
     cdef bint receive_buffer_overrun(self) noexcept
@@ -153,6 +157,8 @@ cdef class Tcb(Schedulable):
     cdef int64_t deadline(self) noexcept
     # the user, if it wants to know; `weight`: the bytes that this keeps alive
     cdef int notify(self, int kind, tuple fields, uint32_t weight=*) except -1
+    cdef bint send_buffer_full(self) noexcept            # a message would be refused
+    cdef void account(self) noexcept         # the user's sums follow what the association holds
     cdef void wake_writer(self) noexcept     # there may be room, or the end of all sending
     cdef int reschedule(self) except -1
     cdef void want_transmit(self) noexcept

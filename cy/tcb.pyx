@@ -52,14 +52,27 @@ cdef class Tcb(Schedulable):
         self.reassembly = Reassembly()
         stop_all(&self.timers)
 
+    cdef uint64_t buffer_used(self) noexcept:
+        """Bytes waiting for reassembly, order or the user, and what their records cost."""
+        return (self.reassembly.bytes_held + self.unread_bytes
+                + RECORD_OVERHEAD * (self.reassembly.fragments_held + self.reassembly.messages_held
+                                     + self.reassembly.messages_behind + self.unread_records))
+
     cdef uint32_t a_rwnd(self) noexcept:
-        """The receive buffer that is left (6.2): bytes waiting for reassembly, order or the user count."""
-        cdef uint64_t used = (self.reassembly.bytes_held + self.unread_bytes
-                              + RECORD_OVERHEAD * (self.reassembly.fragments_held
-                                                   + self.reassembly.messages_held
-                                                   + self.reassembly.messages_behind + self.unread_records))
+        """The receive buffer that is left (6.2): all associations of a socket share it.
+
+        However much of it the others use, each has a share of its own, so that none waits for another.
+        """
+        cdef uint64_t used = self.buffer_used(), others = 0
         cdef uint64_t size = self.parameters.receive_buffer
+        if self.user is not None:
+            others = self.user.held - self.held
+        size = max(size - others if others < size else 0, self.share())
         return <uint32_t>(size - used) if used < size else 0
+
+    cdef uint32_t share(self) noexcept:
+        """What of the receive buffer is this association's, however much the others use."""
+        return min(max(<uint32_t>LEAST_SHARE, self.least_window()), self.parameters.receive_buffer)
 
     cdef uint32_t least_window(self) noexcept:
         """The window with which the peer can go on, whatever it has to send: a packet, as it or we see it.
@@ -79,12 +92,18 @@ cdef class Tcb(Schedulable):
         return self.receive_buffer_holds(2)
 
     cdef bint receive_buffer_holds(self, uint64_t times) noexcept:
-        """Whether the bytes held are `times` the buffer, or with their overhead four times that."""
+        """Whether the bytes held are `times` the buffer, or with their overhead four times that.
+
+        Of a buffer that several associations share it is twice that of all together, and more than this one's
+        share: what was under way when the window shrank is no fault of the peer's.
+        """
         cdef uint64_t limit = times * self.parameters.receive_buffer
         cdef uint64_t bytes_used = self.reassembly.bytes_held + self.unread_bytes
-        cdef uint64_t records = (self.reassembly.fragments_held + self.reassembly.messages_held
-                                 + self.reassembly.messages_behind + self.unread_records)
-        return bytes_used >= limit or bytes_used + RECORD_OVERHEAD * records >= 4 * limit
+        cdef uint64_t used = self.buffer_used()
+        if bytes_used >= limit or used >= 4 * limit:
+            return True
+        return (self.user is not None and self.user.held != self.held and used >= self.share()
+                and self.user.held - self.held + used >= 2 * limit)
 
     cdef uint32_t amdcs(self) noexcept:
         """The least PMDCS of all paths: such a DATA chunk can go again over any of them (7.3)."""
@@ -134,11 +153,28 @@ cdef class Tcb(Schedulable):
             return 0
         return self.user.queue_notification(kind, self, fields, weight)
 
+    cdef bint send_buffer_full(self) noexcept:
+        """Whether a message has to wait; all associations of a socket share its buffer as well."""
+        cdef uint64_t own = self.send_queue.bytes_charged, others = 0
+        cdef uint64_t size = self.parameters.send_buffer
+        if self.user is not None:
+            others = self.user.charged - self.charged
+        return own >= size or (own + others >= size and own >= LEAST_SHARE)
+
+    cdef void account(self) noexcept:
+        cdef uint64_t held = self.buffer_used(), charged = self.send_queue.bytes_charged
+        if self.ended:                       # what was not sent any more waits for RECEIVE_UNSENT at most
+            charged = 0
+        if self.user is not None:
+            self.user.held += held - self.held
+            self.user.charged += charged - self.charged
+        self.held = held
+        self.charged = charged
+
     cdef void wake_writer(self) noexcept:
-        if self.writer_waiting:
-            self.writer_waiting = False
-            if self.user is not None:
-                self.user.signal(WRITABLE)
+        if self.user is not None and self.user.writer_waiting:
+            self.user.writer_waiting = False
+            self.user.signal(WRITABLE)
 
     cdef int reschedule(self) except -1:
         """Stand on the agenda for the earliest deadline; called after whatever may have changed one."""

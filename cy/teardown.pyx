@@ -57,6 +57,7 @@ cdef int delete_tcb(Tcb t, int error, int change) except -1:
     t.reassembly.reset()
     tell_change(t, change, t.cause_code, t.cause_data)
     fail_all(t, t.cause_code)                # behind COMM_LOST, as on Linux
+    t.account()
     if t.user is not None:
         t.user.signal(READABLE | WRITABLE | CONNECTED | ENDED)
     return 0
@@ -99,8 +100,8 @@ cdef int begin_shutdown(Tcb t, int64_t now) except -1:
         t.want_transmit()
     elif t.state in (COOKIE_WAIT, COOKIE_ECHOED) and t.send_queue.count == 0 and t.outstanding.count() == 0:
         abort_association(t, [], 0)          # else the data that is queued goes first
-    t.writer_waiting = False
     if t.user is not None:
+        t.user.writer_waiting = False
         t.user.signal(WRITABLE)              # a send fails at once from now on
     return 0
 
@@ -123,7 +124,8 @@ cdef int continue_shutdown(Tcb t, int64_t now) except -1:
 
 
 cdef int room_for_writer(Tcb t) except -1:
-    if t.send_queue.bytes_charged < t.parameters.send_buffer:
+    t.account()
+    if not t.send_buffer_full():
         t.wake_writer()
     return 0
 

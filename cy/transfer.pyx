@@ -113,6 +113,7 @@ cdef int after_packet(Tcb t, int64_t now) except -1:
         t.packet_has_data = False
         t.last_received = now
         t.packets_to_acknowledge += 1
+        t.account()
         if not t.any_data_received:          # 9260-5.1-08
             t.any_data_received = True
             t.sack_due = True
@@ -143,6 +144,7 @@ cdef int window_opened(Tcb t, int64_t now) except -1:
     had no window for a packet has one: it may be waiting.
     """
     cdef uint32_t window, least = t.least_window()
+    t.account()
     if t.ended or t.sack_due:
         return 0
     window = t.a_rwnd()

@@ -177,18 +177,13 @@ cdef uint32_t fill_packet(Tcb t, Path path, uint8_t *packet, uint32_t limit, int
         position = put_data(t, path, flight, packet, position, limit, now)
         if position != before:
             path.last_sent = now
-            if buffer_is_full(t) and t.send_queue.first == NULL:
+            if t.send_buffer_full() and t.send_queue.first == NULL:
                 ask_for_sack(packet, before, position)   # nobody can add to what is on its way
             elif in_flight == 0 and (flight.bytes >= limit or t.peer_rwnd < path.cc.pmdcs):
                 ask_for_sack(packet, before, position)   # one packet fills the window
             if path.t3_deadline == INT64_MAX and t.state != COOKIE_ECHOED:
                 path.start_t3(now)           # 9260-6.1-09
     return position
-
-
-cdef bint buffer_is_full(Tcb t) noexcept:
-    """Whether the user has to wait before it can send more."""
-    return t.send_queue.bytes_charged >= t.parameters.send_buffer
 
 
 cdef void ask_for_sack(uint8_t *packet, uint32_t position, uint32_t end) noexcept nogil:
@@ -372,7 +367,7 @@ cdef uint32_t put_new(Tcb t, Path path, Flight *flight, uint8_t *packet, uint32_
                 break
             size = room & ~<uint32_t>3
         elif (not has_data and not t.parameters.nodelay and message.taken == 0 and t.state == ESTABLISHED
-              and outstanding.busy() and not buffer_is_full(t)
+              and outstanding.busy() and not t.send_buffer_full()
               and queue.bytes_queued + DATA_HEADER * queue.count < bundle_room):
             break                            # Nagle's rule: more may come to fill it while data is in flight
         if size > t.peer_rwnd and not (t.probing and outstanding.count() == 0):

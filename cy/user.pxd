@@ -4,7 +4,7 @@ RFC 9260 section 11 calls the upper layer so.  Whatever the core has to tell (me
 notifications to read, room to send, a new association to accept, an end) it puts here and enters the
 user in the endpoint's ready list; nothing is called back.
 """
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from .recvq cimport ReceiveQueue
 
@@ -29,6 +29,10 @@ cdef class SctpUser:
     cdef public uint32_t ready               # Ready flags since they were last taken
     cdef public bint one_to_many             # associations that peers set up are its own at once
     cdef readonly uint32_t associations      # that it has and that have not ended
+    # Of the socket's buffers, which its associations share (Tcb.account); with their overhead
+    cdef readonly uint64_t held              # what has arrived and was not read
+    cdef readonly uint64_t charged           # what was sent and is not acknowledged
+    cdef bint writer_waiting                 # a message was refused for want of room
     cdef ReadyList ready_list
     cdef SctpUser next_ready
     cdef bint in_ready_list

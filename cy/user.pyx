@@ -54,6 +54,13 @@ cdef class SctpUser:
         self.signal(READABLE)
         return 0
 
+    def has_room(self, uint32_t send_buffer) -> bool:
+        """Whether the send buffer has room for some association; if not, the user is told once it has."""
+        if self.charged < send_buffer:
+            return True
+        self.writer_waiting = True
+        return False
+
     # Python face, for tests and tools
     def read(self, int64_t now):
         """The oldest record whole, or None: (kind, bytes or fields, stream_id, ssn, ppid, unordered, tsn,

@@ -84,7 +84,8 @@ class Handle(SocketBase):
 
     def _poll_state(self) -> int:
         """How ready the socket is, in the bits of descriptor.py."""
-        state = WRITABLE | (READABLE if self.user.receive_queue.count else 0)
+        state = WRITABLE if self.user.has_room(self.parameters.send_buffer) else 0
+        state |= READABLE if self.user.receive_queue.count else 0
         if self._read_ended:
             state |= READABLE | READ_ENDED | (ENDED if self._write_ended else 0)
         return state

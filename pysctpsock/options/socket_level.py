@@ -86,9 +86,11 @@ def told(name: str, read: Callable[[Any], int], about: str) -> Option:
 
 OPTIONS = [
     Option("SO_RCVBUF", None, "", *buffer_size("receive_buffer"), level=_socket.SOL_SOCKET,
-           about="Twice what is set, half of which is the window; a window once given is not taken back."),
+           about="Twice what is set, half of which is the window; a window once given is not taken back. All "
+                 "associations of a one-to-many socket share it, each has 8 KB at least."),
     Option("SO_SNDBUF", None, "", *buffer_size("send_buffer"), level=_socket.SOL_SOCKET,
-           about="Twice what is set; no message can be longer."),
+           about="Twice what is set; no message can be longer. All associations of a one-to-many socket "
+                 "share it; one that has less than 8 KB in it may send all the same."),
     Option("SO_LINGER", linger, "", linger_get, linger_set, exact=False, level=_socket.SOL_SOCKET,
            about="{1, 0}: close() aborts; {1, n}: it waits up to n seconds for the graceful end."),
     Option("SO_RCVTIMEO", timeval, "", *time_limit("receive_time"), exact=False, level=_socket.SOL_SOCKET,

@@ -209,6 +209,15 @@ def test_sender_and_so_sndbuf_of_one_to_many(ipv4, kind):
     assert call.result() == 4
 
 
+def test_one_to_many_that_polls(ipv4):
+    """Writable while the send buffer, which all associations share, has room."""
+    server, assoc_id, client = filled(ipv4)
+    assert not polled(server, select.POLLOUT)
+    read_all(client)
+    assert shows(server, select.POLLOUT)
+    assert server.sendmsg([b"more"], to(assoc_id), MSG_DONTWAIT) == 4
+
+
 def test_association_that_is_peeled_off_while_it_is_set_up(ipv4, kind):
     with kernel.socket(kernel.AF_INET, kernel.SOCK_DGRAM) as silent:  # takes INITs and says nothing
         silent.bind(("127.0.0.1", 0))
