@@ -49,7 +49,7 @@ cdef int take_window(Tcb t, uint32_t a_rwnd, int64_t now) except -1:
                 path.t3_deadline = min(path.t3_deadline, t.window_shut_at + t.primary.rto.srtt)
     if t.probe_outstanding and t.peer_rwnd:
         t.probe_outstanding = False
-        recover(t, t.outstanding.next_tsn)
+        recover(t, t.outstanding.next_tsn, now)
     return 0
 
 
@@ -61,11 +61,11 @@ cdef bint recover_dropped(Tcb t, int64_t now) except -1:
     if not t.window_shut or t.told_rwnd == 0 or now - t.window_shut_at < t.primary.rto.srtt:
         return False
     t.window_shut = False
-    recover(t, t.window_shut_tsn)
+    recover(t, t.window_shut_tsn, now)
     return True
 
 
-cdef int recover(Tcb t, tsn_t until) except -1:
+cdef int recover(Tcb t, tsn_t until, int64_t now) except -1:
     """The window reopened: what it did not take goes again at once, not after its backed-off T3."""
     cdef Path path
     for path in t.paths:
@@ -73,6 +73,8 @@ cdef int recover(Tcb t, tsn_t until) except -1:
             path.stop_t3()
             path.after_timeout = False
             rto_restore(&path.rto, t.parameters)
+        if path.t3_deadline == INT64_MAX and t.outstanding.flights[path.index].bytes:
+            path.start_t3(now)               # what went after the window had shut is still on its way
     t.timeout_retransmit_now = t.outstanding.marked != 0
     t.want_transmit()
     return 0

@@ -247,8 +247,8 @@ cdef int on_t3(Tcb t, Path path, int64_t now) except -1:
     path.stop_t3()
     if t.outstanding.count() == 0 and t.send_queue.count == 0:
         return 0                             # what should have been the probe was given up
-    if recover_dropped(t, now):
-        return 0
+    if recover_dropped(t, now) and t.outstanding.marked:
+        return 0                             # else it is a T3 like any other
     rto_back_off(&path.rto, t.parameters)
     if t.outstanding.count() == 0:
         t.probing = True

@@ -120,8 +120,8 @@ def test_small_messages_to_a_paused_reader(size):
     assert taken < 3 + count * 50e-6 + 1, f"{size} B: {taken:.2f} s, {peer.dropped} dropped"
 
 
-def test_reopened_window_starts_no_timer_of_an_idle_path():
-    """9260-6.3.2, R1: what may still be on its way is looked for on its own path."""
+def far_puppet():
+    """A puppet of two addresses, 50 ms away, and the real server that it is connected to."""
     network = watch(Network(3, Link(delay=50 * MILLISECOND)))
     host = network.host("server", SERVER, parameters=parameters())
     puppet = Puppet(network, "10.0.0.1", more=["10.0.0.3"])
@@ -131,12 +131,47 @@ def test_reopened_window_starts_no_timer_of_an_idle_path():
     ack = answer[0][packets.INIT_ACK]
     puppet.peer_tag = ack.initiate_tag
     puppet.ask(packets.chunk(packets.COOKIE_ECHO, 0, dict(ack.parameters)[packets.STATE_COOKIE]), wait=SECOND)
-    (side,) = server.sides
+    (puppet.side,) = server.sides
+    puppet.forget()
+    return puppet
+
+
+def send_three(puppet):
+    """The TSNs of three full chunks."""
     for _ in range(3):
-        side.send(bytes(1400))
-    puppet.wait(60 * MILLISECOND)
-    first = min(chunk.tsn for packet in puppet.inbox for chunk in packet.all(packets.DATA))
+        puppet.side.send(bytes(1400))
+    came = puppet.wait(60 * MILLISECOND)
+    return sorted({chunk.tsn for packet in came for chunk in packet.all(packets.DATA)})
+
+
+def test_reopened_window_starts_no_timer_of_an_idle_path():
+    """9260-6.3.2, R1: what may still be on its way is looked for on its own path."""
+    puppet = far_puppet()
+    first, *_ = send_three(puppet)
     puppet.send(packets.sack(first, 0))
     puppet.ask(packets.sack(first, 65536), wait=51 * MILLISECOND)
-    data, idle = side.snapshot()["paths"]
+    data, idle = puppet.side.snapshot()["paths"]
     assert data["t3_rtx_running"] and not idle["t3_rtx_running"]
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_what_is_lost_after_a_window_has_reopened_is_sent_again(left):
+    """9260-6.3.3: what goes once the window is open again is guarded by T3, whether or not some of what was
+    under way when it shut is still missing (`left`: how many).
+    """
+    puppet = far_puppet()
+    tsns = send_three(puppet)
+    puppet.send(packets.sack(tsns[0], 0))
+    puppet.ask(packets.sack(tsns[-1 - left], 65536), wait=51 * MILLISECOND)
+    new = send_three(puppet)
+    assert puppet.side.snapshot()["outstanding"]["chunks"] == left + 3
+    puppet.forget()
+    puppet.wait(4 * SECOND)
+    again = {chunk.tsn for packet in puppet.inbox for chunk in packet.all(packets.DATA)}
+    assert again & {*tsns, *new}
+    path, _idle = puppet.side.snapshot()["paths"]
+    assert path["t3_rtx_running"]
+    for _ in range(5):                       # and all of it comes at last
+        puppet.ask(packets.sack(max([tsns[-1], *again & {*new}]), 65536), wait=3 * SECOND)
+        again |= {chunk.tsn for packet in puppet.inbox for chunk in packet.all(packets.DATA)}
+    assert {*new} <= again
