@@ -43,7 +43,10 @@ from .transfer cimport (
 )
 from .transmit cimport transmit
 from .user cimport READABLE, WRITABLE, SctpUser
-from .wire cimport CURSOR_ITEM, CURSOR_MALFORMED, ChunkView, Cursor, TlvView, get32, next_chunk, next_tlv
+from .wire cimport (
+    CHUNK_HEADER, COMMON_HEADER, CURSOR_ITEM, CURSOR_MALFORMED, ChunkView, Cursor, TlvView, get32, next_chunk,
+    next_tlv,
+)
 
 cdef int EAGAIN = errno.EAGAIN
 cdef int EINVAL = errno.EINVAL
@@ -345,9 +348,16 @@ cdef class Association(Tcb):
             self.reschedule()
 
     def abort(self, bytes reason not None, int64_t now) -> None:
-        """The ABORT primitive (11.1.4), User-Initiated Abort with `reason`; unsent data is lost."""
+        """The ABORT primitive (11.1.4), User-Initiated Abort with `reason`; unsent data is lost.
+
+        The reason is cut to what one packet of the path takes: an ABORT goes once, and whole or not at all.
+        """
+        cdef Path path
+        cdef Py_ssize_t room
         if not self.ended:
-            abort_association(self, [make_tlv(USER_INITIATED_ABORT, reason[:1024])], ECONNABORTED)
+            path = self.sending_path()
+            room = (path.pmtu & ~<uint32_t>3) - COMMON_HEADER - 2 * CHUNK_HEADER
+            abort_association(self, [make_tlv(USER_INITIATED_ABORT, reason[:room])], ECONNABORTED)
 
     def close(self, int64_t now) -> None:
         """The user leaves: ABORT if data of the peer is unread, else a graceful end that goes on behind."""

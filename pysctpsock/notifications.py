@@ -45,6 +45,7 @@ STRUCTURES: dict[int, type[Struct]] = {
     SCTP_STREAM_CHANGE_EVENT: structs.sctp_stream_change_event,
     SCTP_SEND_FAILED_EVENT: structs.sctp_send_failed_event,
 }
+CAUSE_HEADER = 4  # bytes: code and length, which the structure has (RFC 9260 section 3.3.10)
 FRAGMENT_WHOLE, FRAGMENT_UNORDERED = 0x03, 0x04  # flags of the DATA chunk, as Linux tells what was not sent
 
 
@@ -89,7 +90,7 @@ def encode(kind: int, fields: tuple[Any, ...], family: int = _socket.AF_INET, ma
     `family` and `mapped` say how a socket shows addresses (see address.from_core).  Fields by kind:
         SCTP_ASSOC_CHANGE           state, error code, outbound streams, inbound streams, assoc id, info bytes
         SCTP_PEER_ADDR_CHANGE       (host, port), state, error, assoc id
-        SCTP_REMOTE_ERROR           error code, assoc id, cause bytes
+        SCTP_REMOTE_ERROR           error code, assoc id, the cause with its header
         SCTP_SEND_FAILED, .._EVENT  flags, cause code, (stream, flags, ppid, context, timetolive), id, data
         SCTP_ADAPTATION_INDICATION  indication, assoc id
         SCTP_AUTHENTICATION_EVENT   key number, other key number, indication, assoc id
@@ -106,8 +107,9 @@ def encode(kind: int, fields: tuple[Any, ...], family: int = _socket.AF_INET, ma
         shown = _socket.AF_INET if len(address) == 2 else _socket.AF_INET6
         values = (structs.sockaddr_storage.of(address, shown), *rest)
     elif kind == SCTP_REMOTE_ERROR:
-        code, assoc_id, tail = fields
+        code, assoc_id, cause = fields
         values = (_socket.htons(code), assoc_id)
+        tail = cause[CAUSE_HEADER:] + bytes(-len(cause) & 3)  # what Linux leaves of it
     elif kind in (SCTP_SEND_FAILED, SCTP_SEND_FAILED_EVENT):
         flags, code, (stream, send_flags, ppid, context, timetolive), assoc_id, tail = fields
         send_flags = FRAGMENT_WHOLE | send_flags & SCTP_SACK_IMMEDIATELY | (

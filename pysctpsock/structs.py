@@ -216,7 +216,7 @@ class sctp_paddr_change(Struct):
 @layout("""u16 sre_type; u16 sre_flags; u32 sre_length; u16 sre_error;
         s32 sre_assoc_id""")
 class sctp_remote_error(Struct):
-    """6.1.3; sre_error is in network byte order; tail: the error cause, its header included."""
+    """6.1.3; sre_error is in network byte order; tail: the error cause behind its header, padded to 4."""
 
 
 @layout("""u16 ssf_type; u16 ssf_flags; u32 ssf_length; u32 ssf_error;

@@ -278,6 +278,22 @@ def test_abort_with_a_reason():
     p.assert_gone()
 
 
+@pytest.mark.parametrize("mtu", [512, 1200, 1203, 1500])
+@pytest.mark.parametrize("beyond", [-4, -1, 0, 1, 4, 4000, 70_000])
+def test_reason_of_an_abort_is_what_one_packet_takes(mtu, beyond):
+    """9260-9.1-01: beside 12, 4 and 4 bytes of headers the reason fills the packet; what is longer is cut."""
+    p = pair()
+    path = p.client.association.path("10.0.0.2")
+    p.client.association.change_paths(None, {"path_mtu": mtu}, p.network.now)
+    room = (path.pmtu & ~3) - 20
+    reason = bytes(i % 251 for i in range(room + beyond))
+    p.client.abort(reason)
+    assert p.until(both_ended(p), limit=SECOND)
+    (record,) = p.network.records
+    assert len(record.packet) <= path.pmtu
+    assert packets.parse(record.packet).chunks[0].causes == [(12, reason[:room])]
+
+
 def test_abort_discards_what_is_queued():
     """9260-9.1-01: no DATA goes with or after it."""
     p = pair()

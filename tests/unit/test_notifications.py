@@ -46,10 +46,14 @@ def test_peer_addr_change(family, mapped, shown):
 
 
 def test_remote_error():
-    cause = bytes.fromhex("00010008000c0000")
-    data = notifications.encode(c.SCTP_REMOTE_ERROR, (1, 4, cause))
-    assert data == struct.pack("=HHIH2xi", 0x8004, 0, 24, BE(1), 4) + cause
-    assert notifications.parse(data).tail == cause
+    """sre_error is in network byte order; sre_data is the cause without its header, padded, as Linux has it."""
+    for length in range(9):
+        value = b"\xff" * length
+        cause = struct.pack("!HH", 6, 4 + length) + value
+        data = notifications.encode(c.SCTP_REMOTE_ERROR, (6, 4, cause))
+        value += bytes(-length % 4)
+        assert data == struct.pack("=HHIH2xi", 0x8004, 0, 16 + len(value), BE(6), 4) + value
+        assert notifications.parse(data).tail == value
 
 
 @pytest.mark.parametrize(("kind", "fixed"), [(c.SCTP_SEND_FAILED, 48), (c.SCTP_SEND_FAILED_EVENT, 32)])
