@@ -107,11 +107,11 @@ cdef Path new_data_path(Tcb t):
 
 cdef uint32_t burst_limit(Tcb t, Path path) noexcept:
     """Rule D: Max.Burst acts as a smaller cwnd, for this sending only."""
-    cdef uint32_t burst
+    cdef uint64_t burst                      # Max.Burst may be any number of 32 bits
     if t.parameters.max_burst == 0:
         return path.cc.cwnd
-    burst = t.outstanding.flights[path.index].bytes + t.parameters.max_burst * path.cc.pmdcs
-    return min(path.cc.cwnd, burst)
+    burst = t.outstanding.flights[path.index].bytes + <uint64_t>t.parameters.max_burst * path.cc.pmdcs
+    return <uint32_t>min(<uint64_t>path.cc.cwnd, burst)
 
 
 cdef bint send_path_control(Tcb t) except -1:

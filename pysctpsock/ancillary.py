@@ -21,6 +21,11 @@ Item = tuple[int, int, bytes]
 
 SEND_FLAGS = (c.SCTP_UNORDERED | c.SCTP_ADDR_OVER | c.SCTP_SACK_IMMEDIATELY | c.SCTP_ABORT | c.SCTP_EOF
               | c.SCTP_SENDALL | c.SCTP_PR_SCTP_MASK)
+STRUCTURES: dict[int, type[structs.Struct]] = {  # in which a program may have them
+    c.SCTP_INIT: structs.sctp_initmsg, c.SCTP_SNDRCV: structs.sctp_sndrcvinfo,
+    c.SCTP_SNDINFO: structs.sctp_sndinfo, c.SCTP_PRINFO: structs.sctp_prinfo,
+    c.SCTP_AUTHINFO: structs.sctp_authinfo,
+}
 LENGTHS = {  # of the payload of what may be sent
     c.SCTP_INIT: 8, c.SCTP_SNDRCV: 32, c.SCTP_SNDINFO: 16, c.SCTP_PRINFO: 8, c.SCTP_AUTHINFO: 2,
     c.SCTP_DSTADDRV4: 4, c.SCTP_DSTADDRV6: 16,
@@ -30,6 +35,9 @@ SENDV_TYPES = {  # infotype: the ancillary type
     c.SCTP_SENDV_PRINFO: c.SCTP_PRINFO,
     c.SCTP_SENDV_AUTHINFO: c.SCTP_AUTHINFO,
 }
+SENDV_STRUCTURES: dict[int, type[structs.Struct]] = {
+    infotype: STRUCTURES[kind] for infotype, kind in SENDV_TYPES.items()
+} | {c.SCTP_SENDV_SPA: structs.sctp_sendv_spa}
 
 
 @dataclass
@@ -89,6 +97,9 @@ def parse(items: Iterable[tuple[int, int, Any]]) -> SendInfo:
         level, kind, data = index(item[0]), index(item[1]), bytes(memoryview(item[2]))
         if level != c.IPPROTO_SCTP:
             continue
+        wanted = STRUCTURES.get(kind)
+        if isinstance(item[2], structs.Struct) and wanted is not None and not isinstance(item[2], wanted):
+            raise TypeError(f"ancillary data of type {kind}: {wanted.__name__}, not {type(item[2]).__name__}")
         if LENGTHS.get(kind) != len(data):
             if kind in (c.SCTP_DSTADDRV4, c.SCTP_DSTADDRV6):
                 info.bad_hosts = True
@@ -136,6 +147,9 @@ def more_addresses(family: int, addresses: Sequence[Address]) -> list[Item]:
 def sendv_items(info: Any, infotype: int) -> list[Item]:
     """sctp_sendv's information (RFC 6458 section 9.12) as ancillary data; EINVAL if it is not of its type."""
     data = b"" if info is None else bytes(memoryview(info))
+    wanted = SENDV_STRUCTURES.get(infotype)
+    if isinstance(info, structs.Struct) and wanted is not None and not isinstance(info, wanted):
+        raise error(errno.EINVAL, f"sctp_sendv: {wanted.__name__} is wanted, not {type(info).__name__}")
     if infotype == c.SCTP_SENDV_NOINFO and not data:
         return []
     kind = SENDV_TYPES.get(infotype)

@@ -1,4 +1,4 @@
-"""What sockets of both styles share: names, waiting, addresses, receiving, options, the end.
+"""What sockets of both styles share: names, waiting, addresses, receiving, the end.
 
 RFC 6458 sections 3, 4, 8 and 9, with Linux's errnos.  Calls that must wait let other greenlets run; what
 needs no waiting is done in the compiled base class.  Each style (one_to_one, one_to_many) adds
@@ -30,6 +30,7 @@ from .driver import WaitList
 from .errors import connecting, end_of, error
 from .handle import Handle
 from .interfaces import local_hosts
+from .option_calls import OptionCalls
 from .stack import Claim, Stack, check_local, stack
 from .timeouts import Timeouts
 
@@ -39,12 +40,6 @@ ANY_PATH = 255
 SETTING_UP = (c.SCTP_COOKIE_WAIT, c.SCTP_COOKIE_ECHOED)
 DEFAULT_BACKLOG = min(_socket.SOMAXCONN, 128)  # that of the socket module
 KIND_FLAGS = getattr(_socket, "SOCK_NONBLOCK", 0) | getattr(_socket, "SOCK_CLOEXEC", 0)
-OPT_INFO = frozenset((  # what sctp_opt_info() takes
-    c.SCTP_RTOINFO, c.SCTP_ASSOCINFO, c.SCTP_INITMSG, c.SCTP_NODELAY, c.SCTP_AUTOCLOSE, c.SCTP_PRIMARY_ADDR,
-    c.SCTP_DISABLE_FRAGMENTS, c.SCTP_PEER_ADDR_PARAMS, c.SCTP_DEFAULT_SEND_PARAM, c.SCTP_EVENTS,
-    c.SCTP_I_WANT_MAPPED_V4_ADDR, c.SCTP_MAXSEG, c.SCTP_STATUS, c.SCTP_GET_PEER_ADDR_INFO,
-    c.SCTP_AUTH_ACTIVE_KEY, c.SCTP_PEER_AUTH_CHUNKS, c.SCTP_LOCAL_AUTH_CHUNKS,
-))
 INHERITED = (  # by a socket that accept() or sctp_peeloff() makes, beside its association's parameters
     "linger", "receive_time", "send_time", "reuse_address", "reuse_port", "v6only", "recv_rcvinfo",
     "recv_nxtinfo", "_mapped_v4", "disable_fragments", "explicit_eor",
@@ -65,7 +60,7 @@ def locked(method: Method) -> Method:
     return cast(Method, run)
 
 
-class SctpSocket(Handle, Timeouts):
+class SctpSocket(OptionCalls, Handle, Timeouts):
     """An SCTP socket; OneToOneSocket and OneToManySocket have the rules of their styles."""
 
     style = _socket.SOCK_STREAM  # what socket() takes for it
@@ -221,13 +216,16 @@ class SctpSocket(Handle, Timeouts):
 
         EINVAL for none, for several ports, for an IPv6 address on an AF_INET socket.
         """
-        if self._family == _socket.AF_INET and any(
-                isinstance(address, tuple) and len(address) > 2 for address in addresses):
-            raise error(errno.EINVAL, "an AF_INET socket has no IPv6 addresses")
+        self._check_versions(addresses)
         resolved = [self.core_address(address) for address in addresses]
         if len({port for _, port in resolved}) != 1:
             raise error(errno.EINVAL, "addresses of one port are wanted")
         return [host for host, _ in resolved], resolved[0][1]
+
+    def _check_versions(self, addresses: Iterable[Any]) -> None:
+        if self._family == _socket.AF_INET and any(
+                isinstance(address, tuple) and len(address) > 2 for address in addresses):
+            raise error(errno.EINVAL, "an AF_INET socket has no IPv6 addresses")
 
     def shown_address(self, host: str, port: int) -> Address:
         """The address tuple that this socket shows for a host of the core."""
@@ -352,7 +350,7 @@ class SctpSocket(Handle, Timeouts):
         A socket that is bound to the wildcard has all of this host.  EINVAL for an id that is none.
         """
         self._check_open()
-        association = self.association_meant(assoc_id)
+        association = self.association_meant(options.c_number(assoc_id))
         if association is None and self.one_to_many and assoc_id:
             raise error(errno.EINVAL, f"no association {assoc_id}")
         claim = self._claim
@@ -364,7 +362,7 @@ class SctpSocket(Handle, Timeouts):
     def sctp_getpaddrs(self, assoc_id: int = 0) -> list[Address]:
         """All addresses of the peer (section 9.3).  EINVAL without association."""
         self._check_open()
-        association = self.association_meant(assoc_id)
+        association = self.association_meant(options.c_number(assoc_id))
         if association is None:
             raise error(errno.EINVAL, f"no association {assoc_id}")
         return [self.shown_address(host, port) for host, port in self._peers(association)]
@@ -427,6 +425,8 @@ class SctpSocket(Handle, Timeouts):
         for host in hosts:
             if is_wildcard(host) or is_multicast(host):
                 raise error(errno.EINVAL, f"{host} port {port} is no peer")
+            if self._family == _socket.AF_INET and ":" in host:
+                raise error(errno.EINVAL, f"an AF_INET socket has no IPv6 addresses: {host}")
             if self.v6only and ":" not in host:
                 raise error(errno.EINVAL, f"IPV6_V6ONLY: no IPv4 with {host}")
             if host.startswith("fe80:") and "%" not in host:
@@ -510,6 +510,7 @@ class SctpSocket(Handle, Timeouts):
         `info` is the structure that `infotype` names, an sctp_sendv_spa for several.  The addresses are one
         peer's, with which an association is begun if there is none.  EINVAL: information not of its type.
         """
+        self._check_versions(addrs or ())
         items = ancillary.sendv_items(info, infotype) + ancillary.more_addresses(self.family, addrs or ())
         return self.sendmsg(buffers, items, flags, addrs[0] if addrs else None)
 
@@ -660,6 +661,8 @@ class SctpSocket(Handle, Timeouts):
         info is an sctp_rcvinfo, sctp_nxtinfo, sctp_recvv_rn or None, by what SCTP_RECVRCVINFO and
         SCTP_RECVNXTINFO have switched on and, as in C, by the room of `infolen` bytes for it.
         """
+        if size < 0:
+            raise ValueError("negative size in sctp_recvv")
         received = self._receive(size, flags)
         if received is None:
             return b"", None, None, c.SCTP_RECVV_NOINFO, 0
@@ -750,38 +753,3 @@ class SctpSocket(Handle, Timeouts):
         """A file of makefile() was closed."""
         self._io_refs = max(self._io_refs - 1, 0)
         self._close_handle()
-
-    # ------------------------------------------------------------------ options
-
-    def setsockopt(self, level: int, optname: int, value: Any, optlen: int | None = None) -> None:
-        """Set an option: an int, or the bytes of its structure (RFC 6458 section 8).
-
-        ENOPROTOOPT for an unknown option, EINVAL for a wrong length or value.
-        """
-        level, optname = options.c_number(level), options.c_number(optname)
-        data = options.value_to_set(value, optlen)
-        self._check_open()
-        options.set_option(self, level, optname, data)
-
-    def getsockopt(self, level: int, optname: int, buflen: Any = 0) -> Any:
-        """Get an option: an int without `buflen`, else bytes.
-
-        `buflen` may be the structure (or bytes) that is also input, an address's for instance.
-        """
-        level, optname = options.c_number(level), options.c_number(optname)
-        buffer, wants_bytes = options.buffer_to_fill(buflen)
-        self._check_open()
-        value = options.get_option(self, level, optname, buffer)
-        return value if wants_bytes else int.from_bytes(value, options.byteorder, signed=True)
-
-    def sctp_opt_info(self, assoc_id: int, opt: int, arg: Any) -> bytes:
-        """The option's value, of the association or address that `arg` (structure or bytes) is about (8.4).
-
-        ENOTSUP for options that libsctp does not take here.
-        """
-        if opt not in OPT_INFO:
-            raise error(errno.ENOTSUP, f"sctp_opt_info: option {opt}")
-        buffer = bytearray(bytes(memoryview(arg)))
-        buffer[:4] = assoc_id.to_bytes(4, options.byteorder, signed=True)
-        value: bytes = self.getsockopt(c.SOL_SCTP, opt, bytes(buffer))
-        return value

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from . import ancillary
+from . import ancillary, options
 from . import constants as c
 from .address import is_wildcard
 from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, locked
@@ -69,6 +69,7 @@ class OneToManySocket(SctpSocket):
 
         What has arrived and was not read goes with it.  EINVAL for an id that is none of this socket's.
         """
+        assoc_id = options.c_number(assoc_id)
         self._check_open()
         peeled = self.sibling()
         self._peel_off(assoc_id, peeled)

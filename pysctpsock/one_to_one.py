@@ -10,7 +10,7 @@ import socket as _socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import ancillary
+from . import ancillary, options
 from . import constants as c
 from ._cy.user import SctpUser
 from .base import DEFAULT_BACKLOG, SETTING_UP, Address, SctpSocket, locked
@@ -162,6 +162,7 @@ class OneToOneSocket(SctpSocket):
 
     def sctp_peeloff(self, assoc_id: int) -> Any:
         """A socket for one association of a one-to-many socket (section 9.2).  EINVAL on this kind."""
+        options.c_number(assoc_id)
         self._check_open()
         raise error(errno.EINVAL, "a socket with one association has nothing to peel off")
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import socket as _socket
+import struct
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 _byteorder = sys.byteorder
 
@@ -21,6 +22,8 @@ _TYPES: dict[str, Any] = {
     "u64": ctypes.c_uint64,
     "s32": ctypes.c_int32, "s64": ctypes.c_int64,
 }
+_BOUNDS = {kind: (0, 2 ** bits - 1) if name[0] == "u" else (-2 ** (bits - 1), 2 ** (bits - 1) - 1)
+           for name, kind in _TYPES.items() if (bits := 8 * ctypes.sizeof(kind))}
 
 
 class Struct(ctypes.Structure):
@@ -28,10 +31,31 @@ class Struct(ctypes.Structure):
 
     `layout` declares the members; with `packed=True` there is no padding but what is declared.  Where a
     member is a `sockaddr_storage` an address tuple, or None, may be assigned.  Members whose name begins
-    with an underscore are padding.
+    with an underscore are padding.  TypeError and AttributeError for a name that is no member,
+    OverflowError for a number that a member does not hold.
     """
 
     tail: bytes = b""  # what follows the fixed part, where C has an open array at the end
+    given: int = 0  # of an option's value: how many bytes the caller has passed
+    _format: ClassVar[struct.Struct | None] = None  # of the members if all are integers, laid out as C does
+    _bounds: ClassVar[dict[str, tuple[int, int]]] = {}  # of the members that are integers
+    _addresses: ClassVar[frozenset[str]] = frozenset()  # the members that are a sockaddr_storage
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        for name in named:
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no member {name!r}")
+        if named or len(values) != len(self._bounds) or self._format is None or not self._packs(values):
+            super().__init__(*values, **named)
+
+    def _packs(self, values: tuple[Any, ...]) -> bool:
+        """Put all values in at once, which is quick, for messages have some; False: one does not fit."""
+        assert self._format is not None
+        try:
+            self._format.pack_into(self, 0, *values)
+        except struct.error:  # the slow way says what is wrong with them
+            return False
+        return True
 
     @classmethod
     def unpack(cls, data: bytes) -> Any:
@@ -50,8 +74,16 @@ class Struct(ctypes.Structure):
         return {name: getattr(self, name) for name, *_ in self._fields_ if not name.startswith("_")}
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if value is None or isinstance(value, tuple):
-            value = sockaddr_storage.of(value)
+        bounds = self._bounds.get(name)
+        if bounds is not None:
+            if isinstance(value, int) and not bounds[0] <= value <= bounds[1]:
+                raise OverflowError(f"{type(self).__name__}.{name} is from {bounds[0]} to {bounds[1]}, "
+                                    f"not {value}")
+        elif name in self._addresses:
+            if value is None or isinstance(value, tuple):
+                value = sockaddr_storage.of(value)
+        elif not hasattr(type(self), name):
+            raise AttributeError(f"{type(self).__name__} has no member {name!r}")
         super().__setattr__(name, value)
 
     def __eq__(self, other: object) -> bool:
@@ -82,6 +114,10 @@ def layout(declaration: str, packed: bool = False) -> Callable[[S], S]:
             cls._pack_ = 1
             setattr(cls, "_layout_", "ms")  # noqa: B010  Python 3.14 asks for it
         cls._fields_ = members
+        cls._bounds = {name: _BOUNDS[kind] for name, kind in members if kind in _BOUNDS}
+        cls._addresses = frozenset(name for name, kind in members if kind is _TYPES.get("sockaddr_storage"))
+        if len(cls._bounds) == len(members) and not packed:
+            cls._format = struct.Struct("@" + "".join(kind._type_ for _, kind in members))
         _TYPES[cls.__name__] = cls
         return cls
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import constants as c
 from ..errors import error
+from ..structs import Struct
 from ..targets import Target, targets
 from . import association, calls, extensions, ip_level, messages, partial, paths, socket_level
 from .arguments import buffer_to_fill, c_number, value_to_set
@@ -20,7 +21,8 @@ from .association import apply_initmsg
 from .paths import fragmentation_point
 from .row import Option, byteorder, id_field
 
-__all__ = ["TABLE", "Option", "Target", "apply_initmsg", "buffer_to_fill", "byteorder", "c_number", "find",
+__all__ = ["TABLE", "Option", "Target", "apply_initmsg", "buffer_to_fill", "byteorder", "c_number",
+           "check_structure", "find",
            "fragmentation_point", "get_option", "set_option", "value_to_set"]
 
 TABLE: dict[tuple[int, int], Option] = {
@@ -35,6 +37,14 @@ KNOWN_LEVELS = (c.SOL_SCTP, _socket.SOL_SOCKET, _socket.IPPROTO_IP)  # to an IPv
 def find(level: int, number: int) -> Option | None:
     """The option's row, or None if we have none."""
     return TABLE.get((level, number))
+
+
+def check_structure(level: int, number: int, value: Any) -> None:
+    """TypeError for a value that is the structure of another option."""
+    option = find(level, number)
+    if option is not None and isinstance(value, Struct) and not isinstance(value, option.structures):
+        wanted = " or ".join(kind.__name__ for kind in option.structures) or "an int"
+        raise TypeError(f"{option.name} takes {wanted}, not {type(value).__name__}")
 
 
 def set_option(sock: Any, level: int, number: int, value: bytes | int) -> None:

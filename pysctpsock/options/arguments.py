@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import error
 from .row import byteorder
 
+LONGEST = 1 << 20  # buffer of a get, in bytes; the standard module takes 1,024, lists of addresses want more
 LEAST, GREATEST = -(1 << 31), (1 << 31) - 1  # of a C int
 
 
@@ -42,7 +43,7 @@ def buffer_to_fill(buflen: Any) -> tuple[bytes, bool]:
     """(the buffer of a get, also its input; whether bytes are wanted, or an int)."""
     if hasattr(buflen, "__index__"):
         length = c_number(buflen)
-        if length < 0:
+        if not 0 <= length <= LONGEST:
             raise error(errno.EINVAL, "getsockopt buflen out of range")
         return bytes(length or 4), length != 0
     try:

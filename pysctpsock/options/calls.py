@@ -31,7 +31,9 @@ def each_address(work: Callable[[Any, list[tuple[Any, ...]]], object]) -> Setter
             raise error(errno.EINVAL, str(problem)) from None
         if not addresses:
             raise error(errno.EINVAL, "no address")
-        work(target.sock, addresses)
+        # A flow label is no part of an address, and any bits may be where it stands.
+        work(target.sock, [address if len(address) == 2 else (*address[:2], 0, address[3])
+                           for address in addresses])
 
     return set_
 

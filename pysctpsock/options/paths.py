@@ -11,14 +11,15 @@ from typing import Any
 
 from .. import constants as c
 from .. import structs
+from ..address import is_wildcard
 from ..errors import error
-from .row import MS, Option, Target, remember
+from .row import MS, Option, Target, byteorder, remember
 
 
 def known_address(target: Target, storage: Any) -> dict[str, Any] | None:
     """The path (of the association's snapshot) that an address means; None: a wildcard.  EINVAL: no such."""
-    address = storage.address
-    if address is None or address[0] in ("0.0.0.0", "::"):
+    address = address_meant(target.sock.family, storage)
+    if address is None:
         return None
     if target.association is not None:
         host, port = target.sock.core_address(address)
@@ -28,6 +29,21 @@ def known_address(target: Target, storage: Any) -> dict[str, Any] | None:
                     found: dict[str, Any] = path
                     return found
     raise error(errno.EINVAL, f"no path to {address[0]} port {address[1]}")
+
+
+def address_meant(family: int, storage: Any) -> tuple[Any, ...] | None:
+    """The address in a value given to a socket of this family; None: a wildcard, of any family or of none.
+
+    EINVAL for an address of a family that the socket does not have.
+    """
+    unspecified = storage.ss_family == _socket.AF_UNSPEC
+    address = structs.unpack_sockaddr(family.to_bytes(2, byteorder) + bytes(storage)[2:] if unspecified
+                                      else bytes(storage))
+    if address is not None and is_wildcard(address[0]):
+        return None
+    if address is None or unspecified or (family == _socket.AF_INET and len(address) > 2):
+        raise error(errno.EINVAL, f"an address of family {storage.ss_family}")
+    return address if len(address) == 2 else (*address[:2], 0, address[3])  # the flow label names no path
 
 
 def fragmentation_point(path: dict[str, Any], max_segment: int = 0) -> int:

@@ -83,6 +83,12 @@ class Option:
         return int(getattr(c if hasattr(c, self.name) else _socket, self.name))
 
     @property
+    def structures(self) -> tuple[type[Struct], ...]:
+        """The structures that the value may be, none: an int."""
+        older = () if self.older is None or self.older[0] is c_int else self.older[:1]
+        return older if self.struct is None else (self.struct, *older)
+
+    @property
     def size(self) -> int:
         """The bytes of the value, without its open array."""
         return 4 if self.struct is None else ctypes.sizeof(self.struct)

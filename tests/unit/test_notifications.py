@@ -46,7 +46,7 @@ def test_peer_addr_change(family, mapped, shown):
 
 
 def test_remote_error():
-    """sre_error is in network byte order; sre_data is the cause without its header, padded, as Linux has it."""
+    """sre_error is in network byte order; sre_data is the cause without header, padded, as on Linux."""
     for length in range(9):
         value = b"\xff" * length
         cause = struct.pack("!HH", 6, 4 + length) + value

@@ -155,6 +155,49 @@ def test_too_many_values_are_refused():
         structs.sctp_initmsg(1, 2, 3, 4, 5)
 
 
+STRUCTURES = [structure for structure in vars(structs).values()
+              if isinstance(structure, type) and issubclass(structure, structs.Struct)
+              and structure not in (structs.Struct, structs.sockaddr_storage)]
+INTEGERS = [(structure, name, kind) for structure in STRUCTURES for name, kind in structure._fields_
+            if issubclass(kind, ctypes._SimpleCData)]
+
+
+@pytest.mark.parametrize("structure", STRUCTURES, ids=lambda each: each.__name__)
+def test_names_that_are_none_are_refused(structure):
+    """A misspelt member is no new attribute: TypeError in a call, as of any function; AttributeError else."""
+    with pytest.raises(TypeError, match=f"{structure.__name__} has no member 'sinit_num_ostream'"):
+        structure(sinit_num_ostream=5)
+    value = structure()
+    with pytest.raises(AttributeError, match=f"{structure.__name__} has no member 'sinit_num_ostream'"):
+        value.sinit_num_ostream = 5
+    value.tail = b"open array"
+    assert value.pack().endswith(b"open array")
+
+
+@pytest.mark.parametrize(("structure", "name", "kind"), INTEGERS,
+                         ids=lambda each: getattr(each, "__name__", each))
+def test_numbers_that_do_not_fit_are_refused(structure, name, kind):
+    """Nothing is cut: OverflowError, with the bounds; TypeError for what is no integer."""
+    bits = 8 * ctypes.sizeof(kind)
+    least, greatest = (0, (1 << bits) - 1) if kind(-1).value > 0 else (-1 << bits - 1, (1 << bits - 1) - 1)
+    value = structure()
+    for number in (least, greatest, 0):
+        setattr(value, name, number)
+        assert getattr(value, name) == number
+        assert structure(**{name: number}) == value
+    for number in (least - 1, greatest + 1, 1 << 64, -1 << 63):
+        if least <= number <= greatest:
+            continue
+        with pytest.raises(OverflowError, match=rf"{name}.*{least}.*{greatest}"):
+            setattr(value, name, number)
+        with pytest.raises(OverflowError, match=name):
+            structure(**{name: number})
+    for number in (1.0, "1", None, (1, 2), b"1"):
+        with pytest.raises(TypeError):
+            setattr(value, name, number)
+    assert getattr(value, name) == 0
+
+
 @pytest.mark.parametrize("address", [("192.0.2.1", 9899), ("2001:db8::1", 7, 0, 0), ("fe80::1", 7, 5, 1)])
 def test_address_round_trip(address):
     storage = structs.sockaddr_storage.of(address)
