@@ -7,8 +7,8 @@ The driver is the event loop's side of it (hub.py for gevent).  The engine calls
     arm(microseconds)                call on_timer() at this time of the engine's clock, not when asked before
     schedule()                       call on_soon() before the loop waits
 A carrier without room stops reading too: what arrives would only make more packets that cannot leave.
-Methods of a driver and of an owner are Python code: a signal handler's exception can come out of any line.  So
-they may be called again for the same: what was cut short is done again, then the exception goes its way.
+Methods of a driver and of an owner are Python code: a signal handler's exception can come out of any line.
+Thus they may be called again for the same: what was cut short is done again, then the exception goes on.
 
 Nothing here runs twice at a time: what a woken owner, a finalizer or another thread asks for meanwhile is
 done by the pump that runs.  An owner's `_on_ready(flags)` must not switch greenlets: it makes them ready to

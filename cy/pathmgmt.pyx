@@ -159,8 +159,8 @@ cdef int packet_too_big(Tcb t, Path path, uint32_t mtu, int64_t now) except -1:
     """A packet was longer than its path carries (7.3): shorter ones from now on, and again what is under way.
 
     That is no sign of congestion, so it happens once in an RTO: messages about the same flight, and whoever
-    makes them up, change the size only.  A chunk that has a TSN cannot be cut any more; it goes alone, and the
-    IP layer cuts it (6.9).
+    makes them up, change the size only.  A chunk that has a TSN cannot be cut any more; it goes alone, and
+    the IP layer cuts it (6.9).
     """
     if path is not None:
         mtu = path.credible_mtu(mtu if mtu else UNTOLD_MTU)
