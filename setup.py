@@ -8,13 +8,18 @@ import contextlib
 import os
 import shutil
 import sys
+import sysconfig
+import tempfile
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import customize_compiler, new_compiler
+from setuptools.errors import CompileError, PlatformError
 
+STRIPPED = ["-s"] if os.name == "posix" and sys.platform != "darwin" else []  # Apple's linker lacks it
 MODES = {  # name: (compiler flags, linker flags, C macros, Cython directives)
-    "release": (["-O3"], [], [], {"boundscheck": False}),
+    "release": (["-O3", "-g0"], STRIPPED, [], {"boundscheck": False}),
     "trace": (
         ["-O0", "-g"],
         [],
@@ -37,8 +42,30 @@ MODES = {  # name: (compiler flags, linker flags, C macros, Cython directives)
     "branches": (["-O0", "-g", "--coverage"], ["--coverage"], [], {"boundscheck": False}),  # for gcov
 }
 MODE = os.environ.get("PYSCTPSOCK_BUILD", "release")
+if MODE not in MODES:
+    sys.exit(f"pysctpsock: PYSCTPSOCK_BUILD={MODE}: there are {', '.join(MODES)}")
 CFLAGS, LDFLAGS, MACROS, DIRECTIVES = MODES[MODE]
 CY, BUILD = Path("cy"), Path("build") / MODE
+
+
+def check_compiler():
+    """End with one line if C cannot be compiled here: to translate the core and fail then takes minutes."""
+    compiler = new_compiler()
+    customize_compiler(compiler)
+    program = (getattr(compiler, "compiler_so", None) or ["cl.exe"])[0]
+    if compiler.compiler_type == "unix" and shutil.which(program) is None:
+        sys.exit(f"pysctpsock: no C compiler: {program!r} is not there; install one (Debian: `apt install gcc"
+                 " libc6-dev python3-dev`), or name yours in the variable CC")
+    paths = sysconfig.get_paths()
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "headers.c"
+        source.write_text("#include <Python.h>\n")
+        try:
+            compiler.compile([str(source)], output_dir=folder,
+                             include_dirs=[paths["include"], paths["platinclude"]])
+        except (CompileError, PlatformError) as problem:
+            sys.exit(f"pysctpsock: {program} compiles nothing that includes Python.h ({problem}): install the"
+                     " headers (Debian: `apt install libc6-dev python3-dev`)")
 
 
 def cimport_root():
@@ -81,6 +108,7 @@ def alone():
         yield
 
 
+check_compiler()
 with alone():
     drop_other_mode()
     setup(
