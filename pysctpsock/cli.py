@@ -1,13 +1,12 @@
 """The command `pysctpsock`.
 
     pysctpsock daytime      the multi-stream daytime demo: server, client, or both over loopback
-    pysctpsock doctor       what this machine and this installation can do
+    pysctpsock doctor       what this machine and this installation can do, and what is broken
     pysctpsock dump         what a capture of SCP's sessions says
 """
 from __future__ import annotations
 
 import argparse
-import os
 import socket as _socket
 import subprocess
 import sys
@@ -58,7 +57,11 @@ def parser() -> argparse.ArgumentParser:
     daytime.add_argument("--count", type=positive, metavar="N",
                          help="associations to make or serve (default: clients 1, servers without end)")
     daytime.set_defaults(run=run_daytime)
-    doctor = commands.add_parser("doctor", help="what this machine and this installation can do")
+    doctor = commands.add_parser(
+        "doctor", help="what this machine and this installation can do, and what is broken",
+        description="A line for each fact.  Tried are the package that Python finds in this folder, the "
+                    "variables PYSCTPSOCK_..., the UDP port of listeners, and an association over loopback.  "
+                    "The status is 1 if something is broken.")
     doctor.set_defaults(run=run_doctor)
     dump = commands.add_parser(
         "dump", help="show a captured byte stream as text",
@@ -193,41 +196,10 @@ def free_udp_port() -> int:
 # ------------------------------------------------------------------ doctor
 
 def run_doctor(options: argparse.Namespace) -> int:
-    """`pysctpsock doctor`: one fact a line."""
-    import gevent
+    """`pysctpsock doctor`."""
+    from .doctor import report
 
-    from ._cy.udp import UdpCarrier
-
-    facts = [("pysctpsock", __version__), ("Python", sys.version.split()[0]), ("gevent", gevent.__version__),
-             ("system", " ".join(os.uname()[i] for i in (0, 2, 4)))]
-    facts.append(("kernel SCTP", opens(_socket.AF_INET, _socket.SOCK_STREAM, 132)))
-    facts.append(("raw IP", opens(_socket.AF_INET, _socket.SOCK_RAW, 132)))
-    for name, host, ipv6 in (("UDP over IPv4", "0.0.0.0", False), ("UDP over IPv6", "::", True)):
-        try:
-            carrier = UdpCarrier(host, 0, ipv6)
-        except OSError as problem:
-            facts.append((name, f"no: {problem}"))
-            continue
-        state = carrier.snapshot()
-        carrier.close()
-        offloads = [label for key, label in (("use_gso", "segmentation offload"),
-                                             ("use_gro", "receive offload"),
-                                             ("use_mmsg", "sendmmsg and recvmmsg")) if state[key]]
-        facts.append((name, "yes: " + (", ".join(offloads) or "plain calls")))
-        facts.append(("  buffers", f"{state['receive_buffer']} bytes in, {state['send_buffer']} bytes out"))
-    width = max(len(name) for name, _ in facts) + 2
-    for name, value in facts:
-        print(f"{name:{width}}{value}")
-    return 0
-
-
-def opens(family: int, kind: int, protocol: int) -> str:
-    """Whether the system makes such a socket, in words."""
-    try:
-        _socket.socket(family, kind, protocol).close()
-    except OSError as problem:
-        return f"no: {problem.strerror}"
-    return "yes"
+    return report()
 
 
 # ------------------------------------------------------------------ dump

@@ -20,6 +20,7 @@ from ._cy.engine import Engine
 from ._cy.parameters import ProtocolParameters
 from ._cy.udp import UdpCarrier
 from .address import is_multicast, is_wildcard
+from .configuration import Configuration
 from .driver import Driver
 from .errors import error
 from .forking import new_lock
@@ -29,21 +30,6 @@ if TYPE_CHECKING:
 
 DYNAMIC_PORTS = range(49152, 65536)  # RFC 6335 section 6
 DRAIN_TIME = 5.0  # seconds at exit for associations that are being shut down
-CARRIERS = ("auto", "kernel", "raw", "udp")
-AVAILABLE = ("auto", "udp")
-
-
-@dataclass
-class Configuration:
-    """What `configure` sets.
-
-    udp_port: of listeners here, and of peers that say nothing else.
-    max_associations: of a one-to-many socket.
-    """
-
-    carrier: str = "auto"
-    udp_port: int = 9899  # RFC 6951 section 5.1
-    max_associations: int = 65536
 
 
 def configure(carrier: str | None = None, udp_port: int | None = None,
@@ -59,19 +45,11 @@ def configure(carrier: str | None = None, udp_port: int | None = None,
     """
     if _stack is not None:
         raise RuntimeError("configure() comes before the first SCTP socket")
-    if carrier is not None:
-        if carrier not in AVAILABLE:
-            known = "is not available yet" if carrier in CARRIERS else "does not exist"
-            raise ValueError(f"carrier {carrier!r} {known}; there are {', '.join(AVAILABLE)}")
-        configuration.carrier = carrier
-    if udp_port is not None:
-        if not 0 < udp_port <= 65535:
-            raise ValueError(f"UDP port {udp_port} is not in 1..65535")
-        configuration.udp_port = udp_port
-    if max_associations is not None:
-        if not 0 < max_associations < 1 << 31:
-            raise ValueError(f"max_associations {max_associations} is not in 1..2147483647")
-        configuration.max_associations = max_associations
+    wanted = replace(configuration)  # all or nothing
+    for name, value in (("carrier", carrier), ("udp_port", udp_port), ("max_associations", max_associations)):
+        if value is not None:
+            wanted.set(name, value, name)
+    vars(configuration).update(vars(wanted))
 
 
 @dataclass(eq=False)
@@ -266,21 +244,6 @@ def stack() -> Stack:
     return _stack
 
 
-def _configuration_of_environment() -> Configuration:
-    configuration = Configuration()
-    configuration.carrier = os.environ.get("PYSCTPSOCK_CARRIER", configuration.carrier)
-    configuration.udp_port = int(os.environ.get("PYSCTPSOCK_UDP_PORT", configuration.udp_port))
-    if configuration.carrier not in AVAILABLE:
-        raise ValueError(f"PYSCTPSOCK_CARRIER={configuration.carrier}: there are {', '.join(AVAILABLE)}")
-    if not 0 < configuration.udp_port <= 65535:
-        raise ValueError(f"PYSCTPSOCK_UDP_PORT={configuration.udp_port} is not in 1..65535")
-    most = int(os.environ.get("PYSCTPSOCK_MAX_ASSOCIATIONS", configuration.max_associations))
-    if not 0 < most < 1 << 31:
-        raise ValueError(f"PYSCTPSOCK_MAX_ASSOCIATIONS={most} is not in 1..2147483647")
-    configuration.max_associations = most
-    return configuration
-
-
 def _at_exit() -> None:
     """As a kernel would: sockets that are open are closed, and what was sent arrives."""
     if _stack is not None and _stack.pid == os.getpid():
@@ -297,9 +260,10 @@ def _after_fork_in_child() -> None:
         _stack = None
 
 
-configuration = _configuration_of_environment()
 _stack: Stack | None = None
 _making = new_lock()
+configuration = Configuration()
+configuration.set_from(os.environ)
 atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

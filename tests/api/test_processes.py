@@ -101,27 +101,36 @@ def test_configure_refuses(monkeypatch, keywords, words):
     assert vars(configuration) == before
 
 
-@pytest.mark.parametrize("variable", ["PYSCTPSOCK_UDP_PORT=70000", "PYSCTPSOCK_UDP_PORT=x",
-                                      "PYSCTPSOCK_CARRIER=pigeon", "PYSCTPSOCK_MAX_ASSOCIATIONS=0",
-                                      "PYSCTPSOCK_MAX_ASSOCIATIONS=many"])
-def test_wrong_environment(monkeypatch, variable):
+@pytest.mark.parametrize("variable", [
+    "PYSCTPSOCK_UDP_PORT=70000", "PYSCTPSOCK_UDP_PORT=abc", "PYSCTPSOCK_UDP_PORT=",
+    "PYSCTPSOCK_CARRIER=pigeon", "PYSCTPSOCK_CARRIER=raw",
+    "PYSCTPSOCK_MAX_ASSOCIATIONS=0", "PYSCTPSOCK_MAX_ASSOCIATIONS=many",
+])
+def test_wrong_environment(variable):
+    """The variable is named, and what it says."""
     name, _, value = variable.partition("=")
-    from pysctpsock import stack as module
-
-    monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match=value):
-        module._configuration_of_environment()
+    with pytest.raises(ValueError, match=name + ".*" + (value or "''")):
+        Configuration().set_from({name: value})
 
 
-def test_environment(monkeypatch):
-    from pysctpsock import stack as module
+def test_program_in_a_wrong_environment(monkeypatch):
+    monkeypatch.setenv("PYSCTPSOCK_MAX_ASSOCIATIONS", "many")
+    done = processes.run(["-c", "import pysctpsock.socket"], free_udp_port())
+    assert done.stderr.splitlines()[-1] == (
+        "ValueError: PYSCTPSOCK_MAX_ASSOCIATIONS: 'many' is not a whole number")
 
-    port = free_udp_port()
-    monkeypatch.setenv("PYSCTPSOCK_UDP_PORT", str(port))
-    monkeypatch.setenv("PYSCTPSOCK_CARRIER", "udp")
-    monkeypatch.setenv("PYSCTPSOCK_MAX_ASSOCIATIONS", "9")
-    made = module._configuration_of_environment()
-    assert (made.carrier, made.udp_port, made.max_associations) == ("udp", port, 9)
+
+def test_environment():
+    made = Configuration()
+    made.set_from({"PYSCTPSOCK_CARRIER": "udp", "PYSCTPSOCK_UDP_PORT": "5001",
+                   "PYSCTPSOCK_MAX_ASSOCIATIONS": "9"})
+    assert made == Configuration("udp", 5001, 9)
+
+
+def test_configure_takes_whole_numbers(monkeypatch):
+    monkeypatch.setattr("pysctpsock.stack._stack", None)
+    with pytest.raises(TypeError):
+        pysctpsock.configure(udp_port=9899.5)
 
 
 def test_default_udp_port():

@@ -31,15 +31,6 @@ def test_defaults():
     assert options.port > 1023  # no privilege
 
 
-def test_doctor(capsys):
-    """One fact a line; every name is there, whatever the machine can do."""
-    assert cli.main(["doctor"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    for name in ("pysctpsock", "Python", "gevent", "system", "kernel SCTP", "raw IP", "UDP over IPv4"):
-        assert any(line.startswith(name) for line in lines), name
-    assert lines[0].split() == ["pysctpsock", __version__]
-
-
 def test_errors_are_told(monkeypatch, capsys):
     """An OSError ends the command with status 1 and one line, without a traceback."""
     def fail(options):
