@@ -104,6 +104,7 @@ cdef int give_up(Tcb t, Message *message) except -1:
     t.given_up.count(message.policy, message.stream_id, message.taken != 0)
     tell_send_failed(t, 0, message)
     t.send_queue.forget_data(message)
+    t.account()
     return 0
 
 

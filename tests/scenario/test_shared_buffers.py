@@ -187,3 +187,22 @@ def test_a_peer_that_does_not_read_holds_up_no_other():
                 made.network.run_for(MILLISECOND)
                 assert made.network.now < 2000 * SECOND
     assert made.network.run_until(lambda: all(len(peer.messages) == 50 for peer in made.peers[1:]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_what_makes_room_for_the_important_is_given_back_though_it_is_too_little(count):
+    """RFC 7496 3.4: less important messages go; the account knows of it even if the buffer is still full."""
+    made = Many(1, send_buffer=40_000)
+    priority = 0x30
+    association, = made.endpoint.associations
+
+    def submit(length, flags=0, value=0):
+        return association.submit(bytes(length), 0, 0, flags, value, now=made.network.now)
+
+    for _ in range(count):
+        assert submit(100, priority, 9) == 0
+    assert submit(39_000) == 0
+    assert submit(20_000) == 0
+    assert submit(10) == errno.EAGAIN
+    made.check()
+    assert made.user.charged == association.snapshot()["send_queue"]["bytes_charged"]
