@@ -2,7 +2,8 @@
 
 They run from the root of the tree, whose Python hides the installed package's, from a folder elsewhere (those
 that name no file of the tree), or beside the program whose bare name they have; by who runs the tests, and,
-if that is root, by nobody.  Each is in one of the tables below, so that no new one goes untried.
+if that is root, by nobody, who has no home and may write neither in the tree nor in that folder.  Each is in
+one of the tables below, so that no new one goes untried.
 """
 import os
 import re
@@ -24,14 +25,17 @@ import pysctpsock
 
 ROOT = processes.ROOT
 MONKEY = "python -m pysctpsock.monkey"
+PORT = "PYSCTPSOCK_UDP_PORT=9900"  # in the tests another, which is free
 
 # What ends by itself: {command: arguments that make it quick}.
 PROGRAMS = {
     "pysctpsock daytime": "",
+    "pysctpsock doctor": "",
     "pysctpsock dump --scp FILE": "",
     f"{MONKEY} program.py": "",
     f"{MONKEY} --tcp-to-sctp program.py": "",
     "python -m benchmarks.goodput": "--seconds 1 --loss 0",
+    "python -m benchmarks.grid": "--seconds 0.001 --rounds 1 --buffers 65536",
     "python examples/scp_http/compare.py": "--requests 2",
     "python tests/rfc/conformance.py --print": "",
 }
@@ -41,6 +45,7 @@ PAIRS = [
     (f"{MONKEY} --tcp-to-sctp -m http.server 8000",
      f"{MONKEY} --tcp-to-sctp fetch.py http://127.0.0.1:8000/file", "unedited"),
     ("python server.py", "python client.py", "daytime"),
+    (f"{PORT} python server.py", f"{PORT} python client.py", "daytime"),
     ("python server.py", "python clients.py", "many_peers"),
     ("python asyncio_server.py", "python clients.py", "many_peers"),
     ("python threaded_server.py", "python clients.py", "many_peers"),
@@ -54,7 +59,7 @@ NOT_RUN = [  # (what it begins with, why)
     ("PYSCTPSOCK_BUILD=asan pip", TAKES_LONG), ("python setup.py", TAKES_LONG), ("export ", "runs nothing"),
     ("python3 -m venv", "makes an environment in the tree"),
     ("PYSCTPSOCK_CAPTURE=captures pytest", "these tests run by it"),
-    ("tshark", "shows a capture of a test that failed"),
+    ("tshark", "shows a capture that was made by hand"),
     ("python tests/rfc/conformance.py", WRITES), ("python tests/rfc/scp_lines.py", WRITES),
     ("python tests/api/option_page.py", WRITES),
     ("python -m benchmarks", PEER), ("python benchmarks/run.py", PEER),
@@ -94,8 +99,9 @@ def test_tables_have_no_others():
 class Reader:
     """Somebody who types commands."""
 
-    def __init__(self, becoming, folder):
-        self.becoming, self.folder, self.udp_port, self.started = becoming, folder, free_udp_port(), []
+    def __init__(self, becoming, folder, home):
+        self.becoming, self.folder, self.home = becoming, folder, home
+        self.udp_port, self.started = free_udp_port(), []
         (folder / "FILE").write_bytes(bytes.fromhex("0400000100000008"))  # an empty segment, FIN of session 1
         (folder / "program.py").write_text("import socket\nsocket.socket().close()\n")
 
@@ -103,7 +109,7 @@ class Reader:
         """For subprocess."""
         path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
         found = {**os.environ, "PATH": path, "PYSCTPSOCK_UDP_PORT": str(self.udp_port),
-                 "PYTHONUNBUFFERED": "1", "HOME": str(self.folder)}
+                 "PYTHONUNBUFFERED": "1", "HOME": str(self.home)}
         found.pop("PYTHONSAFEPATH", None)
         return {"env": found, "cwd": where, "text": True,
                 "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -111,6 +117,7 @@ class Reader:
     def words(self, command, more=""):
         for name in ("FILE", "program.py"):
             command = re.sub(rf"(?<= ){name}$", str(self.folder / name), command)
+        command = command.replace(PORT, f"env PYSCTPSOCK_UDP_PORT={self.udp_port}")
         return [*self.becoming, *shlex.split(f"{command} {more}")]
 
     def run(self, command, where, more=""):
@@ -157,9 +164,7 @@ def reader(request):
     becoming = become_nobody() if request.param == "nobody" else []
     folder = Path(tempfile.mkdtemp(prefix="reader-"))  # pytest's own are not for nobody
     folder.chmod(0o755)
-    who = Reader(becoming, folder)
-    if becoming:
-        shutil.chown(folder, "nobody")
+    who = Reader(becoming, folder, "/nonexistent" if becoming else folder)
     yield who
     who.end()
     shutil.rmtree(folder)

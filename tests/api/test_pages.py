@@ -1,4 +1,4 @@
-"""The examples of docs/sockets do what the pages say they do."""
+"""The examples of docs/sockets and of the first hour do what the pages say they do."""
 import re
 
 import processes
@@ -8,7 +8,8 @@ from pysctpsock.cli import free_udp_port
 
 PAGES = processes.ROOT / "docs" / "sockets"
 EXAMPLE = re.compile(r"```python\n(.*?)```(?:\n\nIt prints\n\n```text\n(.*?)```)?", re.DOTALL)
-NAMES = sorted(path.stem for path in PAGES.glob("*.md") if path.stem != "options")  # that is a table
+TABLE = "options"
+NAMES = ["../first-hour", *sorted(path.stem for path in PAGES.glob("*.md") if path.stem != TABLE)]
 
 
 @pytest.mark.parametrize("name", NAMES)
