@@ -1,6 +1,7 @@
 """asyncio programs on our sockets, unedited: no gevent loop runs, the stack goes on all the same."""
 import asyncio
 import os
+import sys
 
 import asyncio_echo
 import processes
@@ -98,8 +99,16 @@ def test_cancelled_recv_leaves_the_socket_usable():
     assert run(main()) == b"still here"
 
 
-@pytest.mark.parametrize("patch", ["", "from gevent import monkey; monkey.patch_all()\n"],
-                         ids=["plain", "patched"])
+# asyncio's executor, which finds addresses, wakes its loop from other threads only; gevent's are greenlets.
+STALLS = sys.version_info >= (3, 14, 3) or (3, 13, 12) <= sys.version_info < (3, 14)
+KNOWN = "https://github.com/gevent/gevent/issues/2213: asyncio's executors stall under gevent's patches"
+
+
+@pytest.mark.parametrize("patch", [
+    pytest.param("", id="plain"),
+    pytest.param("from gevent import monkey; monkey.patch_all()\n", id="patched",
+                 marks=pytest.mark.skipif(STALLS, reason=KNOWN)),
+])
 def test_in_a_process_of_its_own(patch):
     """Also under monkey patching, where asyncio's selector is gevent's."""
     folder = os.path.dirname(asyncio_echo.__file__)
