@@ -1,4 +1,4 @@
-"""The pages name what there is: links, files of the tree, variables; and each page is found from README."""
+"""The pages name what there is: links, files of the tree, variables, versions; README leads to each page."""
 import os
 import re
 
@@ -83,3 +83,14 @@ def test_variables():
     named = {variable for page in PAGES for variable in VARIABLE.findall(page.read_text())}
     assert named <= known, named - known
     assert set(VARIABLES) <= set(VARIABLE.findall((ROOT / "docs" / "first-hour.md").read_text()))
+
+
+def test_python_versions():
+    """tox tries each version that the package says it is for, and a page tells which were tried."""
+    classifiers = (ROOT / "setup.cfg").read_text()
+    versions = re.findall(r"Python :: (3\.\d+)$", classifiers, re.MULTILINE)
+    tried = re.search(r"^env_list = (.*)$", (ROOT / "tox.ini").read_text(), re.MULTILINE).group(1)
+    assert [f"py{version.replace('.', '')}" for version in versions] == re.findall(r"py\d+", tried)
+    page = (ROOT / "docs" / "first-hour.md").read_text()
+    assert f"CPython {versions[0]} to " in page and f" and {versions[-1]} |" in page
+    assert "OS Independent" not in classifiers
