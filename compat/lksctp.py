@@ -104,8 +104,10 @@ def sctp_sendmsg(sd: Any, msg: Any, len: int, to: Any, tolen: int, ppid: int, fl
 def sctp_sendv(sd: Any, iov: Sequence[Any], iovcnt: int, addrs: Any, addrcnt: int, info: Any, infolen: int,
                infotype: int, flags: int) -> int:
     """Send the buffers as one message; its length.  `flags` is ignored, as libsctp does."""
-    data = None if info is None else _bytes(info, infolen)
-    return int(sd.sctp_sendv(list(iov)[:iovcnt], _addresses(addrs, addrcnt) if addrcnt else None, data,
+    if info is not None:
+        _bytes(info, infolen)  # EFAULT
+        info = memoryview(info).cast("B")[:infolen]  # snd_assoc_id may be written to
+    return int(sd.sctp_sendv(list(iov)[:iovcnt], _addresses(addrs, addrcnt) if addrcnt else None, info,
                              infotype))
 
 

@@ -223,8 +223,10 @@ cdef class SocketBase:
         cdef bint end
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
+        if bufsize == 0:                     # as the standard module: nothing is looked at
+            return b""
         record = self.head(flags)
-        if record == NULL or bufsize == 0:
+        if record == NULL:
             return b""
         return self.read(record, bufsize, flags & MSG_PEEK, &end)
 
@@ -241,8 +243,10 @@ cdef class SocketBase:
             if nbytes > view.len:
                 raise ValueError("buffer too small for requested bytes")
             nbytes = nbytes or view.len
+            if nbytes == 0:
+                return 0
             record = self.head(flags)
-            if record == NULL or nbytes == 0:
+            if record == NULL:
                 return 0
             data = self.read(record, nbytes, flags & MSG_PEEK, &end)
             memcpy(view.buf, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
@@ -333,10 +337,14 @@ cdef class SocketBase:
     def _next(self, uint32_t index):
         """For the subclass: (kind, stream, unordered, ppid, length left, assoc id) of a record that waits."""
         cdef Received *record = self.user.receive_queue.at(index)
+        cdef Received seen
         if record == NULL:
             return None
-        return (record.kind, record.stream_id, record.unordered != 0, record.ppid,
-                record.length - record.offset, (<Association>record.association).assoc_id)
+        seen = record[0]
+        assoc_id = (<Association>seen.association).assoc_id
+        length = (seen.length - seen.offset if seen.kind == KIND_DATA
+                  else len(self._encode(seen.kind, <object>seen.data)))
+        return seen.kind, seen.stream_id, seen.unordered != 0, seen.ppid, length, assoc_id
 
     def _peek(self, Py_ssize_t size, long long end):
         """For the subclass: up to `size` bytes of all messages that wait, up to one whose ppid is `end`."""

@@ -78,8 +78,8 @@ def from_core(family: int, host: str, port: int, mapped: bool = True) -> Address
         return host, port
     if ":" not in host:
         return (MAPPED + host, port, 0, 0) if mapped else (host, port)
-    _bare, _, zone = host.partition("%")
-    return host, port, 0, int(zone) if zone.isdigit() else _socket.if_nametoindex(zone) if zone else 0
+    bare, _, zone = host.partition("%")
+    return bare, port, 0, int(zone) if zone.isdigit() else _socket.if_nametoindex(zone) if zone else 0
 
 
 def unmapped(host: str) -> str:

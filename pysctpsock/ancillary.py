@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import socket as _socket
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import index
@@ -166,6 +167,20 @@ def sendv_items(info: Any, infotype: int) -> list[Item]:
     return [(c.IPPROTO_SCTP, kind, bytes(member)) for bit, kind, member in members if spa.sendv_flags & bit]
 
 
+def tell_association(info: Any, infotype: int, assoc_id: int) -> None:
+    """Put the id of the association that was sent on into sctp_sendv's information, where it has one."""
+    offset = structs.sctp_sndinfo.snd_assoc_id.offset
+    if infotype == c.SCTP_SENDV_SPA:
+        if not structs.sctp_sendv_spa.unpack(bytes(memoryview(info))).sendv_flags & c.SCTP_SEND_SNDINFO_VALID:
+            return
+        offset += structs.sctp_sendv_spa.sendv_sndinfo.offset
+    elif infotype != c.SCTP_SENDV_SNDINFO:
+        return
+    view = memoryview(info).cast("B")
+    if not view.readonly:
+        view[offset:offset + 4] = assoc_id.to_bytes(4, sys.byteorder, signed=True)
+
+
 def sndrcvinfo(fields: tuple[Any, ...], association: Any) -> Any:
     """sctp_sndrcvinfo of a received message: (stream, ssn, unordered, ppid, tsn, cumulative tsn)."""
     stream, ssn, unordered, ppid, tsn, cumtsn = fields
@@ -201,15 +216,19 @@ def recvv_info(items: dict[int, Any], room: int | None) -> tuple[Any, int]:
 
 
 def fit(items: list[tuple[int, Any]], space: int) -> tuple[list[Item], int]:
-    """(the items that a control buffer of `space` bytes holds, MSG_CTRUNC if one did not)."""
+    """(what a control buffer of `space` bytes holds of the items, MSG_CTRUNC if that is not all).
+
+    As Linux, one that has room for its header is cut where the buffer ends.
+    """
     header = ctypes.sizeof(ctypes.c_size_t) + 8
     taken: list[Item] = []
     flags = 0
     for kind, structure in items:
         data = bytes(structure)
-        if space < header + len(data):
+        room = space - header
+        if room < len(data):
             flags = c.MSG_CTRUNC
-            continue
-        taken.append((c.IPPROTO_SCTP, kind, data))
-        space -= header + (len(data) + 7 & ~7)
+        if room >= 0:
+            taken.append((c.IPPROTO_SCTP, kind, data[:room]))
+            space = max(room - (len(data) + 7 & ~7), 0)
     return taken, flags

@@ -473,10 +473,16 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
     def sendmsg(self, buffers: Iterable[Any], ancdata: Iterable[tuple[int, int, Any]] = (), flags: int = 0,
                 address: Any = None) -> int:
         """Send the buffers as one message, as ancillary data says (RFC 6458 section 5.3); its length."""
+        return self._send_buffers(buffers, ancdata, flags, address)[0]
+
+    def _send_buffers(self, buffers: Iterable[Any], ancdata: Iterable[tuple[int, int, Any]], flags: int,
+                      address: Any) -> tuple[int, ancillary.SendInfo]:
+        """(the length that was sent, how and on which association it was)."""
         data = b"".join(map(as_bytes, buffers))
         flags = index(flags)
         self._check_sendable(data)
-        return self._send(data, ancillary.parse(ancdata), flags, address)
+        info = ancillary.parse(ancdata)
+        return self._send(data, info, flags, address), info
 
     def _send_by_defaults(self, data: Any, msg_flags: int) -> int:
         return self._send(data, ancillary.SendInfo(), msg_flags)
@@ -508,11 +514,15 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
         """Send the buffers as one message (section 9.12); its length.
 
         `info` is the structure that `infotype` names, an sctp_sendv_spa for several.  The addresses are one
-        peer's, with which an association is begun if there is none.  EINVAL: information not of its type.
+        peer's, with which an association is begun if there is none; a one-to-many socket puts its id into
+        snd_assoc_id, if `info` has one and can be written to.  EINVAL: information not of its type.
         """
         self._check_versions(addrs or ())
         items = ancillary.sendv_items(info, infotype) + ancillary.more_addresses(self.family, addrs or ())
-        return self.sendmsg(buffers, items, flags, addrs[0] if addrs else None)
+        sent, how = self._send_buffers(buffers, items, flags, addrs[0] if addrs else None)
+        if self.one_to_many and addrs:
+            ancillary.tell_association(info, infotype, how.assoc_id)
+        return sent
 
     def _begin_by_sending(self, host: str, port: int, info: ancillary.SendInfo) -> Any:
         """The same for a message to a peer that there is no association with."""

@@ -154,6 +154,7 @@ class OneToManySocket(SctpSocket):
                 raise error(errno.EPIPE, f"no association {info.assoc_id}")
         else:
             association, begun = self._association_for(*self.core_address(to), info)
+            info.assoc_id = association.assoc_id
         if info.flags & (c.SCTP_EOF | c.SCTP_ABORT):
             return self._end_by_sending(association, data, info.flags)
         host = self.core_address(to)[0] if info.flags & c.SCTP_ADDR_OVER else None

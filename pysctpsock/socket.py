@@ -56,6 +56,9 @@ class _SocketClass(type):
             sock = _socket_of(fileno)
             if sock is not None:
                 return sock
+        if (proto in (0, -1) and family in (-1, _stdlib.AF_INET, _stdlib.AF_INET6) and type != -1
+                and type & ~_KIND_FLAGS == _stdlib.SOCK_SEQPACKET):
+            proto = _c.IPPROTO_SCTP  # there is no other of this type
         if proto != _c.IPPROTO_SCTP or fileno is not None or type == _stdlib.SOCK_RAW:
             return _gevent.socket(family, type, proto, fileno)
         family = _stdlib.AF_INET if family == -1 else family
@@ -73,7 +76,7 @@ class socket(_OneToOneSocket, metaclass=_SocketClass):
     """socket(family=AF_INET, type=SOCK_STREAM, proto=0, fileno=None).
 
     With proto IPPROTO_SCTP an SCTP socket: of this class, or, for SOCK_SEQPACKET, a OneToManySocket.
-    gevent's socket otherwise.
+    SOCK_SEQPACKET of AF_INET and AF_INET6 is always SCTP.  gevent's socket otherwise.
     """
 
     def __init__(self, family: int = _stdlib.AF_INET, type: int = _stdlib.SOCK_STREAM,

@@ -19,7 +19,7 @@ from ._cy.endpoint import Endpoint
 from ._cy.engine import Engine
 from ._cy.parameters import ProtocolParameters
 from ._cy.udp import UdpCarrier
-from .address import is_multicast, is_wildcard
+from .address import from_core, is_multicast, is_wildcard
 from .configuration import Configuration
 from .driver import Driver
 from .errors import error
@@ -215,19 +215,32 @@ def udp_port_of(carrier: UdpCarrier) -> int:
         return int(probe.getsockname()[1])
 
 
+def first_unprivileged_port() -> int:
+    """From which port on nobody needs a privilege: ip(7), ip_unprivileged_port_start."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as setting:
+            return int(setting.read())
+    except OSError:  # another system
+        return 1024
+
+
 def check_local(host: str, port: int, ipv6: bool) -> None:
     """EADDRNOTAVAIL unless the address is this host's, EACCES if the port is privileged: asks the system."""
-    if is_wildcard(host) and not 0 < port < 1024:
+    privileged = 0 < port < first_unprivileged_port()
+    if is_wildcard(host) and not privileged:
         return
-    if is_multicast(host):
+    if is_multicast(host) and not is_wildcard(host):
         raise error(errno.EADDRNOTAVAIL, f"{host} is not one host's address")
     family = _socket.AF_INET6 if ":" in host or (is_wildcard(host) and ipv6) else _socket.AF_INET
     with _socket.socket(family, _socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind((host, port if port < 1024 else 0))
+            probe.bind(from_core(family, host, port if privileged else 0))
         except OSError as problem:
             if problem.errno == errno.EACCES:
-                raise error(errno.EACCES, f"port {port} wants a privilege") from None
+                raise error(errno.EACCES, f"SCTP port {port} wants a privilege, as all ports below "
+                                          "net.ipv4.ip_unprivileged_port_start") from None
+            if problem.errno == errno.EINVAL:
+                raise error(errno.EINVAL, f"{host} is of some link, and no scope id says which") from None
             if problem.errno != errno.EADDRINUSE:  # which is UDP's port, not ours
                 raise error(errno.EADDRNOTAVAIL, f"{host} is not an address of this host") from None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import constants as c
 from .. import structs
+from .._cy.parameters import ProtocolParameters
 from ..address import is_wildcard
 from ..errors import error
 from .row import MS, Option, Target, byteorder, remember
@@ -134,7 +135,7 @@ def paddrparams_get(target: Target, request: Any) -> Any:
     return structs.sctp_paddrparams(
         spp_assoc_id=request.spp_assoc_id, spp_address=request.spp_address,
         spp_hbinterval=p.heartbeat_interval // MS, spp_pathmaxrxt=p.path_max_retrans, spp_pathmtu=pmtu,
-        spp_sackdelay=p.sack_delay // MS if delayed else 0, spp_flags=flags, spp_dscp=p.dscp,
+        spp_sackdelay=p.sack_delay // MS, spp_flags=flags, spp_dscp=p.dscp,
     )
 
 
@@ -143,10 +144,21 @@ def paddrparams_set(target: Target, value: Any) -> None:
     path = known_address(target, value.spp_address)
     if value.spp_flags & c.SPP_HB_DEMAND and target.association is None:
         raise error(errno.EINVAL, "no path to send a HEARTBEAT on")
-    change(target, path, paddrparams_changes(holder(target, path), value))
+    changes = paddrparams_changes(holder(target, path), value)
+    if value.spp_flags & c.SPP_PMTUD_ENABLE and is_fixed(target, path):
+        changes["path_mtu"] = ProtocolParameters().path_mtu  # discovery begins where it does on a new path
+    change(target, path, changes)
     if value.spp_flags & c.SPP_HB_DEMAND:
         for each in [path] if path else target.association.snapshot()["paths"]:
             target.sock.request_heartbeat(target.association, each["address"])
+
+
+def is_fixed(target: Target, path: dict[str, Any] | None) -> bool:
+    """Whether a path MTU was fixed: of this path, or of any."""
+    holders = [holder(target, path)]
+    if path is None and target.association is not None:
+        holders += target.association.paths
+    return not all(each.pmtu_discovery for each in holders)
 
 
 def check_paddrparams(value: Any) -> None:

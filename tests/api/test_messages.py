@@ -312,12 +312,12 @@ def test_recv_into_rules(ipv4):
 
 
 def test_empty_buffer(ipv4):
-    """A 0-length read returns once something is queued, and leaves it."""
+    """recvfrom(0), which goes to the kernel, returns once something is queued, and leaves it."""
     client, server = ipv4.pair()
     with pytest.raises(BlockingIOError):
-        server.recv(0, MSG_DONTWAIT)
+        server.recvfrom(0, MSG_DONTWAIT)
     client.send(b"kept")
-    assert server.recv(0) == b""
+    assert server.recvfrom(0) == (b"", client.getsockname())
     assert server.recv(9) == b"kept"
 
 
@@ -417,6 +417,52 @@ def test_ancillary_data_of_received_messages(ipv4):
     assert (data, items, flags) == (b"message", [], MSG_EOR | MSG_CTRUNC)
 
 
+@pytest.mark.parametrize("room", range(90))
+def test_ancillary_data_that_does_not_fit(ipv4, room):
+    """cmsg(3), put_cmsg() of Linux: what has room for its header is cut, MSG_CTRUNC says so."""
+    client, server = ipv4.pair()
+    subscribe(server, sctp_data_io_event=1)
+    server.setsockopt(IPPROTO_SCTP, socket.SCTP_RECVRCVINFO, 1)
+    client.send(b"message")
+    until_queued(server, 1)
+    whole = server.recvmsg(99, 200, socket.MSG_PEEK)[1]
+    first, second = (item[2] for item in whole)
+    expected = []
+    if room >= socket.CMSG_LEN(0):
+        expected.append((132, SCTP_RCVINFO, first[:room - socket.CMSG_LEN(0)]))
+    left = room - socket.CMSG_SPACE(len(first))
+    if left >= socket.CMSG_LEN(0):
+        expected.append((132, SCTP_SNDRCV, second[:left - socket.CMSG_LEN(0)]))
+    _, items, flags, _ = server.recvmsg(99, room)
+    assert (items, flags) == (expected, MSG_EOR | (0 if items == whole else MSG_CTRUNC))
+
+
+def test_length_of_an_event_that_is_next(ipv4):
+    """nxt_length (RFC 6458 section 5.3.6): of a notification its own, as of a message."""
+    client, server = ipv4.pair()
+    server.setsockopt(IPPROTO_SCTP, socket.SCTP_RECVNXTINFO, 1)
+    subscribe(server, sctp_shutdown_event=1)
+    client.send(b"last")
+    client.close()
+    until_queued(server, 2)
+    _, [(_, _, following)], _, _ = server.recvmsg(99, 99)
+    following = socket.sctp_nxtinfo.unpack(following)
+    data, _, flags, _ = server.recvmsg(99)
+    assert flags == MSG_NOTIFICATION | MSG_EOR
+    assert (following.nxt_flags, following.nxt_length) == (socket.SCTP_NOTIFICATION, len(data))
+
+
+def test_reading_nothing(sockets):
+    """As the standard module: recv(0) and its like give nothing, at once, and take nothing."""
+    client, server = sockets.pair()
+    for sock in (sockets.new(), server, sockets.many()):
+        assert (sock.recv(0), sock.recv_into(bytearray()), sock.recv_into(bytearray(0), 0)) == (b"", 0, 0)
+    client.send(b"message")
+    until_queued(server, 1)
+    assert server.recv(0) == b""
+    assert server.recv(99) == b"message"
+
+
 def test_next_message_behind_a_piece(ipv4):
     """NXTINFO with a piece is of the message behind the one that is read; there is none with MSG_PEEK."""
     client, server = ipv4.pair()
@@ -486,6 +532,32 @@ def test_sendv_and_recvv(sockets):
     assert (info.recvv_nxtinfo.nxt_length, kind) == (3, socket.SCTP_RECVV_RN)
     with raises(errno.EINVAL):
         sctp_sendv(client, [b"x"], None, sctp_prinfo(), socket.SCTP_SENDV_SNDINFO)
+
+
+@pytest.mark.parametrize("kind", ["sndinfo", "spa", "bytes", "none"])
+def test_sendv_tells_the_association(sockets, kind):
+    """RFC 6458 section 9.12: snd_assoc_id has the id of the new association when the call returns."""
+    server, client = sockets.many(), sockets.many(bound=False, listening=False)
+    info, infotype = sctp_sndinfo(snd_ppid=7), socket.SCTP_SENDV_SNDINFO
+    told = info
+    if kind in ("spa", "none"):
+        info, infotype = sctp_sendv_spa(sendv_flags=socket.SCTP_SEND_SNDINFO_VALID), socket.SCTP_SENDV_SPA
+        told = info.sendv_sndinfo
+    if kind == "none":
+        info.sendv_flags = 0
+    info = bytearray(info) if kind == "bytes" else info
+    before = bytes(info)
+    assert sctp_sendv(client, [b"x"], [server.getsockname()], info, infotype) == 1
+    [association] = client.open_associations()
+    if kind == "bytes":
+        told = sctp_sndinfo.unpack(bytes(info))
+    if kind == "none":
+        assert bytes(info) == before
+    else:
+        assert told.snd_assoc_id == association.assoc_id
+        told.snd_assoc_id = 0
+        assert kind == "bytes" or bytes(info) == before  # nothing else
+    assert sctp_sendv(client, [b"y"], [server.getsockname()], before, infotype) == 1  # is only read
 
 
 # ------------------------------------------------------------------ notifications

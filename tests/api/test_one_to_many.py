@@ -52,6 +52,16 @@ def test_kind(sockets):
     assert f"type={SOCK_SEQPACKET!s}" in repr(sock)  # as the standard class shows it in this Python
 
 
+@pytest.mark.parametrize("protocol", [(), (0,), (-1,)])
+def test_kind_without_protocol(sockets, protocol):
+    """socket(AF_INET, SOCK_SEQPACKET, 0) is SCTP, as with Linux: no other has that type."""
+    for more in (0, socket.SOCK_NONBLOCK):
+        sock = sockets.keep(socket.socket(sockets.family, SOCK_SEQPACKET | more, *protocol))
+        assert isinstance(sock, OneToManySocket)
+    with socket.socket(socket.AF_UNIX, SOCK_SEQPACKET) as other:
+        assert not isinstance(other, OneToManySocket)
+
+
 def test_a_subclass_of_socket_is_one_to_one():
     with raises(errno.EPROTONOSUPPORT):
         type("Mine", (socket.socket,), {})(socket.AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP)

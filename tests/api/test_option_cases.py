@@ -41,7 +41,10 @@ from pysctpsock.socket import (
     SPP_HB,
     SPP_HB_DEMAND,
     SPP_PMTUD,
+    SPP_PMTUD_DISABLE,
+    SPP_PMTUD_ENABLE,
     SPP_SACKDELAY,
+    SPP_SACKDELAY_DISABLE,
     SPP_SACKDELAY_ENABLE,
     sctp_add_streams,
     sctp_assoc_value,
@@ -252,6 +255,38 @@ def test_case_143(make, delay):
     sock.setsockopt(SOL_SCTP, SCTP_PEER_ADDR_PARAMS,
                     sctp_paddrparams(spp_flags=SPP_SACKDELAY_ENABLE, spp_sackdelay=delay + 1))
     assert ask(sock, SCTP_DELAYED_SACK, sctp_sack_info()).sack_delay == delay + 1
+
+
+def test_a_sack_delay_that_is_switched_off_is_kept(make):
+    """As Linux: spp_sackdelay is shown and in force again when it is switched on without a number."""
+    sock = make()
+    for flags, delay in ((SPP_SACKDELAY_ENABLE, 120), (SPP_SACKDELAY_DISABLE, 0), (SPP_SACKDELAY_ENABLE, 0)):
+        sock.setsockopt(SOL_SCTP, SCTP_PEER_ADDR_PARAMS,
+                        sctp_paddrparams(spp_flags=flags, spp_sackdelay=delay))
+        value = ask(sock, SCTP_PEER_ADDR_PARAMS, sctp_paddrparams())
+        assert (value.spp_sackdelay, value.spp_flags & SPP_SACKDELAY) == (120, flags)
+        assert ask(sock, SCTP_DELAYED_SACK, sctp_sack_info()).sack_delay == (
+            120 if flags == SPP_SACKDELAY_ENABLE else 0)
+
+
+@pytest.mark.parametrize("fixed", ["one", "all"])
+@pytest.mark.parametrize("enabled", ["one", "all"])
+def test_discovery_after_a_fixed_path_mtu(sockets, fixed, enabled):
+    """SPP_PMTUD_ENABLE: the path MTU is again what it was before it was fixed, to be lowered by ICMP."""
+    client, _ = sockets.pair()
+    of = {"one": {"spp_address": client.getpeername()}, "all": {}}
+
+    def shown():
+        value = ask(client, SCTP_PEER_ADDR_PARAMS, sctp_paddrparams(**of["one"]))
+        return value.spp_pathmtu, value.spp_flags & SPP_PMTUD
+
+    before = shown()
+    client.setsockopt(SOL_SCTP, SCTP_PEER_ADDR_PARAMS,
+                      sctp_paddrparams(spp_flags=SPP_PMTUD_DISABLE, spp_pathmtu=1300, **of[fixed]))
+    assert shown() == (1300, SPP_PMTUD_DISABLE)
+    client.setsockopt(SOL_SCTP, SCTP_PEER_ADDR_PARAMS, sctp_paddrparams(spp_flags=SPP_PMTUD_ENABLE,
+                                                                        **of[enabled]))
+    assert shown() == before
 
 
 def test_case_144(sockets):

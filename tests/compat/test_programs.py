@@ -6,7 +6,9 @@ import hashlib
 import os
 import random
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import processes
@@ -75,6 +77,33 @@ def test_http_server_and_clients(patched, served_file):
     assert shown.split() == ["urllib", digest, "http.client", digest]
     [(_, log)] = patched.end()
     assert log.count("GET /file") == 2, log
+
+
+@pytest.mark.parametrize("privileged", [True, False])
+def test_http_server_at_port_80(patched, privileged):
+    """Port 80 is to be had with the privilege, as from the kernel; EACCES without it."""
+    own_network = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    if not privileged:
+        own_network += ["setpriv", "--bounding-set", "-net_bind_service"]
+    if not shutil.which("setpriv") or not shutil.which("unshare") or subprocess.run(
+            [*own_network, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no network namespace can be made here, or no privilege taken")
+    served = subprocess.run([*own_network, sys.executable, "-c", f"""
+import subprocess, sys, urllib.request
+from pysctpsock.monkey import patch_all
+server = subprocess.Popen([sys.executable, *{TCP_TO_SCTP!r}, "-m", "http.server", "--bind", "0.0.0.0", "80"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+if server.stdout.readline():
+    patch_all(tcp_to_sctp=True)
+    print(urllib.request.urlopen("http://127.0.0.1/").status, flush=True)
+    server.kill()
+print(server.communicate()[1])
+"""], env=processes.environment(["-c"], patched.udp_port), capture_output=True, text=True,
+                            timeout=processes.PATIENCE, check=False)
+    if privileged:
+        assert served.stdout.startswith("200"), served.stderr
+    else:
+        assert "PermissionError: [Errno 13]" in served.stdout and "SCTP port 80" in served.stdout, served
 
 
 def test_tshark_sees_sctp_and_no_tcp(patched, served_file, tmp_path):

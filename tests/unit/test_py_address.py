@@ -57,7 +57,7 @@ def test_refused_as_the_socket_module_does(family, given, raised):
 @pytest.mark.parametrize(("family", "host", "mapped", "wanted"), [
     (AF_INET, "192.0.2.1", True, ("192.0.2.1", 5)),
     (AF_INET6, "2001:db8::1", True, ("2001:db8::1", 5, 0, 0)),
-    (AF_INET6, "fe80::1%3", True, ("fe80::1%3", 5, 0, 3)),
+    (AF_INET6, "fe80::1%3", True, ("fe80::1", 5, 0, 3)),
     (AF_INET6, "192.0.2.1", True, ("::ffff:192.0.2.1", 5, 0, 0)),
     (AF_INET6, "192.0.2.1", False, ("192.0.2.1", 5)),
 ])
