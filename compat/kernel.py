@@ -18,7 +18,7 @@ from typing import Any
 import gevent.socket as _gevent
 
 from pysctpsock import constants as c
-from pysctpsock import structs
+from pysctpsock import gevents, structs
 from pysctpsock.errors import error
 
 Address = tuple[Any, ...]
@@ -44,7 +44,7 @@ def available() -> bool:
 
 def new_socket(family: int, style: int) -> Any:
     """A socket of the kernel's; EPROTONOSUPPORT if it has no SCTP."""
-    return _gevent.socket(family, style, c.IPPROTO_SCTP)
+    return gevents.socket(family, style, c.IPPROTO_SCTP)
 
 
 class KernelSocket:
@@ -56,7 +56,7 @@ class KernelSocket:
     def __init__(self, sock: Any) -> None:
         self._duplicate = None
         if isinstance(sock, int):  # gevent's sockets do not block; others stay as they are
-            make = _socket.socket if os.get_blocking(sock) else _gevent.socket
+            make = _socket.socket if os.get_blocking(sock) else gevents.socket
             sock = self._duplicate = make(fileno=os.dup(sock))
         self._sock = sock
 
@@ -120,7 +120,7 @@ class KernelSocket:
     def sctp_peeloff(self, assoc_id: int) -> Any:
         """A socket for one association of a one-to-many socket (9.2)."""
         answer, _ = self._ask(c.SOL_SCTP, c.SCTP_SOCKOPT_PEELOFF, _ints(assoc_id, -1))
-        return _gevent.socket(fileno=int.from_bytes(answer[4:8], sys.byteorder, signed=True))
+        return gevents.socket(fileno=int.from_bytes(answer[4:8], sys.byteorder, signed=True))
 
     def _packed(self, addrs: Iterable[Address]) -> bytes:
         return b"".join(structs.pack_sockaddr(address) for address in addrs)

@@ -13,9 +13,7 @@ from abc import ABCMeta
 from collections.abc import Callable
 from typing import Any
 
-import gevent.socket as _gevent
-from gevent.monkey import get_original
-
+from pysctpsock import gevents
 from pysctpsock import socket as _ours
 from pysctpsock.base import SctpSocket
 from pysctpsock.errors import error
@@ -58,7 +56,7 @@ class _Chooser(ABCMeta):  # that a program may derive from it and from an abstra
 
     def __subclasscheck__(cls, other: type) -> bool:
         return super().__subclasscheck__(other) or (
-            cls is socket and issubclass(other, (SctpSocket, StreamSocket, _gevent.socket)))
+            cls is socket and issubclass(other, (SctpSocket, StreamSocket, gevents.socket)))
 
 
 class socket(Holder, metaclass=_Chooser):
@@ -82,9 +80,6 @@ def checking_for_tls(wrap_socket: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-# Those of the standard library look `socket` up in their module, so they make what it has become; gevent's
-# create_connection() only makes gevent's.
-create_connection = get_original("socket", "create_connection")
 SocketType = socket
 fromfd = _ours.fromfd
-ITEMS = ("socket", "SocketType", "create_connection", "fromfd")
+ITEMS = ("socket", "SocketType", "fromfd")  # the other functions look `socket` up in their module

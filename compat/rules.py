@@ -15,6 +15,7 @@ from typing import Any
 
 import gevent.socket as _gevent
 
+from pysctpsock import gevents
 from pysctpsock.handle import refuse_to_copy
 
 from .tcp import TcpSocket
@@ -138,7 +139,7 @@ class StreamSocket:
         wants_sctp = self._rules.allow(*self._numeric(address))
         if wants_sctp == isinstance(self._sock, TcpSocket):
             return
-        chosen = TcpSocket(*self._kind) if wants_sctp else _gevent.socket(*self._kind)
+        chosen = TcpSocket(*self._kind) if wants_sctp else gevents.socket(*self._kind)
         chosen.settimeout(self._sock.gettimeout())
         for arguments in self._options:
             chosen.setsockopt(*arguments)

@@ -74,16 +74,6 @@ class TcpSocket(OneToOneSocket):
         super()._adopt(listener, association)
         self._remembered = dict(listener._remembered)
 
-    def _accept(self) -> tuple[int, Any]:
-        """As the standard socket's: (descriptor, address), without waiting.  gevent's servers call it."""
-        timeout = self.gettimeout()
-        self.settimeout(0)
-        try:
-            accepted, address = self.accept()
-        finally:
-            self.settimeout(timeout)
-        return accepted.detach(), address
-
     @property
     def proto(self) -> int:
         """As the program asked for it: 0 or IPPROTO_TCP."""

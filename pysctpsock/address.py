@@ -2,8 +2,8 @@
 
 AF_INET: (host, port).  AF_INET6: (host, port[, flowinfo[, scope_id]]).  The core's hosts are numeric
 ("192.0.2.1", "2001:db8::1", "fe80::1%2"); an IPv4-mapped IPv6 address is the IPv4 address to it.
-Host names are resolved as gevent does, without holding up other greenlets; in a thread without a hub by the
-system's function.
+Host names are resolved as gevent does: a peer's without holding up other greenlets, one's own, which bind()
+is given, at once; in a thread without a hub by the system's function.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WILDCARDS = {_socket.AF_INET: "0.0.0.0", _socket.AF_INET6: "::"}
 MAPPED = "::ffff:"
 
 
-def to_core(family: int, address: Any) -> tuple[str, int]:
+def to_core(family: int, address: Any, may_switch: bool = True) -> tuple[str, int]:
     """Numeric host and port of an address tuple; "" is the wildcard, "<broadcast>" the broadcast address.
 
     TypeError for what is no address of the family, OverflowError for a port out of range, gaierror for a
@@ -45,13 +45,13 @@ def to_core(family: int, address: Any) -> tuple[str, int]:
         raise OverflowError("port must be 0-65535.")
     if not 0 <= flowinfo <= 1048575:
         raise OverflowError("flowinfo must be 0-1048575.")
-    host = resolve(family, host if isinstance(host, str) else bytes(host).decode("idna"))
+    host = resolve(family, host if isinstance(host, str) else bytes(host).decode("idna"), may_switch)
     if scope_id and "%" not in host and ":" in host and ipaddress.ip_address(host).is_link_local:
         host = f"{host}%{scope_id}"
     return host, port
 
 
-def resolve(family: int, host: str) -> str:
+def resolve(family: int, host: str, may_switch: bool = True) -> str:
     """The numeric address of a host name or literal in this family, a zone given as its number."""
     if not host:
         return WILDCARDS[family]  # type: ignore[index]
@@ -62,7 +62,7 @@ def resolve(family: int, host: str) -> str:
         return _socket.inet_ntop(family, packed) if family == _socket.AF_INET else unmapped(host)
     except OSError:
         pass
-    look_up = getaddrinfo if current_hub() is not None else native.getaddrinfo
+    look_up = getaddrinfo if may_switch and current_hub() is not None else native.getaddrinfo
     found: Any = look_up(host, 0, family, _socket.SOCK_DGRAM)[0][4]
     host = str(found[0]).partition("%")[0]
     return f"{host}%{found[3]}" if len(found) == 4 and found[3] else unmapped(host)

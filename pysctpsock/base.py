@@ -204,12 +204,12 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
 
     # ------------------------------------------------------------------ addresses
 
-    def core_address(self, address: Any) -> tuple[str, int]:
-        """(numeric host, port) of an address tuple given to this socket."""
+    def core_address(self, address: Any, may_switch: bool = True) -> tuple[str, int]:
+        """(numeric host, port) of an address tuple given to this socket; to look up a name may switch."""
         if (self._family == _socket.AF_INET6 and isinstance(address, tuple) and len(address) == 2
                 and "." in address[0]):
-            return to_core(_socket.AF_INET, address)
-        return to_core(self._family, address)
+            return to_core(_socket.AF_INET, address, may_switch)
+        return to_core(self._family, address, may_switch)
 
     def core_addresses(self, addresses: Sequence[Any]) -> tuple[list[str], int]:
         """(numeric hosts, port) of addresses that must have one port.
@@ -257,7 +257,7 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
     def bind(self, address: Any) -> None:
         """Take a local address and port (0: any).  EINVAL when bound, EADDRINUSE, EADDRNOTAVAIL, EACCES."""
         self._check_open()
-        self._bind(*self.core_address(address))
+        self._bind(*self.core_address(address, may_switch=False))
 
     @locked
     def _bind(self, host: str, port: int) -> None:
@@ -742,7 +742,8 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
         self.association = None
         self.user.owner = None
         self.user.receive_queue.discard()
-        self._close_descriptor()
+        if self._has_descriptor():
+            self.readiness.descriptor.close()
 
     def __del__(self) -> None:
         if not self._closed:

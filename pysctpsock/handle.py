@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ._cy.sockbase import SocketBase
 from .descriptor import ENDED, READ_ENDED, READABLE, WRITABLE, Descriptor
 from .forking import new_lock
+from .hub import close_after_waking
+from .unwaiting import Unwaiting
 
 if TYPE_CHECKING:
     from .base import SctpSocket
@@ -82,6 +84,11 @@ class Handle(SocketBase):
         self._check_open()
         return Duplicate(self)
 
+    @property
+    def _sock(self) -> Unwaiting:
+        """What gevent's servers look for under a socket."""
+        return Unwaiting(self)
+
     def _poll_state(self) -> int:
         """How ready the socket is, in the bits of descriptor.py."""
         state = WRITABLE if self.user.has_room(self.parameters.send_buffer) else 0
@@ -98,7 +105,7 @@ class Handle(SocketBase):
 
     def _close_descriptor(self) -> None:
         if self.readiness is not None and self.readiness.descriptor is not None:
-            self.readiness.descriptor.close()
+            close_after_waking(self.readiness.descriptor)
 
 
 class Duplicate:
@@ -113,6 +120,10 @@ class Duplicate:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._target, name)
+
+    @property
+    def _sock(self) -> Unwaiting:
+        return Unwaiting(self)
 
     def __enter__(self) -> Duplicate:
         return self

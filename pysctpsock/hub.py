@@ -17,8 +17,10 @@ from gevent.hub import Waiter
 
 if TYPE_CHECKING:
     from ._cy.engine import Engine
+    from .descriptor import Descriptor
 
-__all__ = ["GreenletSleeper", "HubDriver", "current_hub"]  # current_hub(): this thread's hub, or None
+# current_hub(): this thread's hub, or None
+__all__ = ["GreenletSleeper", "HubDriver", "close_after_waking", "current_hub"]
 
 READ, WRITE = 1, 2  # gevent's loop.io events
 
@@ -182,6 +184,26 @@ class GreenletSleeper:
     def wake(self) -> None:
         """End its sleep soon; from any thread, more than once if need be."""
         self._home.call(self._waiter.switch, True)
+
+
+def close_after_waking(descriptor: Descriptor) -> None:
+    """Close a descriptor once this thread's greenlets that watch it are woken, as gevent's sockets do.
+
+    They would sleep for ever otherwise, or watch the next file that has the number.
+    """
+    hub, fd = current_hub(), descriptor.fileno()
+    if (hub is None or hub.loop is None or fd < 0 or descriptor.was_closed_by_number()
+            or not hub.loop.closing_fd(fd)):
+        descriptor.close()
+        return
+    check = hub.loop.check()
+
+    def close() -> None:
+        descriptor.close()
+        check.stop()
+        check.close()
+
+    check.start(close)
 
 
 def _close(watcher: Any) -> None:

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any
 
 try:
-    import gevent.monkey.api
+    import gevent.monkey
     from gevent import events
     from gevent.events import DoNotPatch
     from gevent.monkey import MonkeyPatchWarning, get_original
@@ -103,25 +103,38 @@ def _patch_sockets(wanted: Patches) -> None:
     import socket
     import ssl
 
-    late = [] if patches.sockets else _holders({get_original("socket", "socket"), socket.socket})
-    from gevent import server
+    from . import gevents
 
+    late = [] if patches.sockets else _holders({get_original("socket", "socket"), gevents.socket})
     from .compat import patched, rules  # not before gevent has patched what they import
 
     if wanted.tcp_to_sctp:
         patched.make_stream = rules.maker(wanted.only, wanted.exclude)
         patches.tcp_to_sctp, patches.only, patches.exclude = True, wanted.only, wanted.exclude
-        gevent.monkey.api.patch_item(server, "GeventSocket", patched.socket)  # it took it from gevent
     if patches.sockets:
         return
     if gevent.monkey.patch_module(socket, patched, items=patched.ITEMS) is False:
         raise DoNotPatch
+    _patch_gevents_sockets(patched)
     patches.sockets = True
     ssl.SSLContext.wrap_socket = patched.checking_for_tls(  # type: ignore[method-assign]
         ssl.SSLContext.wrap_socket)
     if late:
         warnings.warn("patched too late: these modules hold the socket class as it was and will not make SCTP"
                       f" sockets: {', '.join(late)}", MonkeyPatchWarning, stacklevel=3)
+
+
+def _patch_gevents_sockets(patched: ModuleType) -> None:
+    """Let gevent's modules make what socket.socket makes; a later patching by gevent then changes nothing."""
+    import gevent._socket3
+    import gevent.server
+    import gevent.socket
+    import gevent.ssl  # its sockets derive from gevent's class
+
+    for module in (gevent.socket, gevent._socket3):  # the second has the code that makes sockets
+        for name in patched.ITEMS:
+            gevent.monkey.patch_item(module, name, getattr(patched, name))
+    gevent.monkey.patch_item(gevent.server, "GeventSocket", patched.socket)
 
 
 def _holders(classes: set[type]) -> list[str]:

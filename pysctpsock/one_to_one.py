@@ -18,6 +18,8 @@ from .buffers import as_bytes
 from .checks import check_direction
 from .descriptor import ENDED, READ_ENDED, READABLE, WRITABLE
 from .errors import connecting, end_of, error
+from .gevents import teach_servers
+from .handle import socket_of
 from .stack import Stack
 
 
@@ -86,19 +88,42 @@ class OneToOneSocket(SctpSocket):
 
     def accept(self) -> tuple[OneToOneSocket, Address]:
         """(a socket with the next association, its peer's address).  EINVAL if the socket does not listen."""
+        self._check_acceptable()
+        while not (association := self._listener.accept()):
+            self._wait(self._readers, lambda: self._listener is None or self._listener.pending)
+            if self._listener is None:
+                raise error(errno.EINVAL, "the socket does not listen any more")
+        accepted = self._accepted(association)
+        return accepted, accepted.getpeername()
+
+    def _accept(self) -> tuple[int, Address]:
+        """As the standard socket's: (a descriptor, the peer's address), EAGAIN where accept() would wait.
+
+        gevent's servers call it.
+        """
+        teach_servers(socket_of)
+        self._check_acceptable()
+        self.engine.poll()
+        association = self._listener.accept()
+        if not association:
+            raise error(errno.EAGAIN)
+        accepted = self._accepted(association)
+        address = accepted.getpeername()
+        return accepted.detach(), address
+
+    def _check_acceptable(self) -> None:
         self._check_open()
         if self._peeled:
             raise error(errno.EOPNOTSUPP, "a socket that was peeled off has its association")
         if self._listener is None:
             raise error(errno.EINVAL, "the socket does not listen")
-        while not (association := self._listener.accept()):
-            self._wait(self._readers, lambda: self._listener is None or self._listener.pending)
-            if self._listener is None:
-                raise error(errno.EINVAL, "the socket does not listen any more")
+
+    def _accepted(self, association: Any) -> OneToOneSocket:
+        """The socket of an association that the listener has given."""
         self.state_changed()
-        accepted = self.sibling()
+        accepted: OneToOneSocket = self.sibling()
         accepted._adopt(self, association)
-        return accepted, accepted.getpeername()
+        return accepted
 
     def _adopt(self, listener: OneToOneSocket, association: Any) -> None:
         """Become the socket of an association that was set up at a listening one."""

@@ -23,6 +23,7 @@ from .base import KIND_FLAGS as _KIND_FLAGS
 from .base import SctpSocket as _SctpSocket
 from .constants import *  # noqa: F403
 from .errors import error as _error
+from .gevents import socket as _gevents_socket
 from .handle import Duplicate as _Duplicate
 from .handle import socket_of as _socket_of
 from .one_to_many import OneToManySocket as _OneToManySocket
@@ -60,7 +61,7 @@ class _SocketClass(type):
                 and type & ~_KIND_FLAGS == _stdlib.SOCK_SEQPACKET):
             proto = _c.IPPROTO_SCTP  # there is no other of this type
         if proto != _c.IPPROTO_SCTP or fileno is not None or type == _stdlib.SOCK_RAW:
-            return _gevent.socket(family, type, proto, fileno)
+            return _gevents_socket(family, type, proto, fileno)
         family = _stdlib.AF_INET if family == -1 else family
         type = _stdlib.SOCK_STREAM if type == -1 else type
         if cls is socket and type & ~_KIND_FLAGS == _stdlib.SOCK_SEQPACKET:
@@ -69,7 +70,7 @@ class _SocketClass(type):
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return super().__instancecheck__(instance) or (
-            cls is socket and isinstance(instance, (_SctpSocket, _Duplicate, _gevent.socket)))
+            cls is socket and isinstance(instance, (_SctpSocket, _Duplicate, _gevents_socket)))
 
 
 class socket(_OneToOneSocket, metaclass=_SocketClass):
@@ -87,7 +88,7 @@ class socket(_OneToOneSocket, metaclass=_SocketClass):
 def fromfd(fd: int, family: int, type: int, proto: int = 0) -> Any:
     """A duplicate of the socket that has this descriptor; of ours, or gevent's."""
     sock = _socket_of(fd)
-    return _gevent.fromfd(fd, family, type, proto) if sock is None else sock.dup()
+    return _gevents_socket(family, type, proto, _stdlib.dup(fd)) if sock is None else sock.dup()
 
 
 _SctpSocket.sibling = staticmethod(lambda: socket.__new__(socket))

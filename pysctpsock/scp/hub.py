@@ -16,9 +16,10 @@ from functools import partial
 from time import monotonic, monotonic_ns
 from typing import Any
 
-from gevent import get_hub, socket
+from gevent import get_hub
 from gevent.hub import Waiter
 
+from .. import gevents
 from .._cy.scp_connection import ScpConnection
 from .._cy.scp_io import receive_pending, send_pending
 from ..errors import error
@@ -326,8 +327,8 @@ def prepare(sock: Any, unsent: int) -> None:
 def dial(address: Any, timeout: float | None) -> Any:
     """A connected TCP socket, or Unix socket if the address is a path; other greenlets run meanwhile."""
     if not isinstance(address, str | bytes):
-        return socket.create_connection(address, timeout)
-    sock = socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        return gevents.create_connection(address, timeout)
+    sock = gevents.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         sock.settimeout(timeout)
         sock.connect(address)
@@ -339,7 +340,7 @@ def dial(address: Any, timeout: float | None) -> Any:
 
 def listening_socket(address: Any, backlog: int, family: int) -> Any:
     """A listening socket whose accept() lets other greenlets run."""
-    sock = socket.socket(family, _socket.SOCK_STREAM)
+    sock = gevents.socket(family, _socket.SOCK_STREAM)
     try:
         if family != getattr(_socket, "AF_UNIX", None):
             sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)

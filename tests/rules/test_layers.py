@@ -37,7 +37,7 @@ FORBIDDEN_IN_CORE = {"socket", "os", "time", "random", "logging", "gevent"}
 EXCEPTIONS = {("address", "socket")}         # if_nametoindex(): the number of a scope that a name stands for
 LOOP_MODULES = re.compile(r"gevent\.(hub|core|_hub\w*|libev|libuv|libevent)\b|gevent\.(get_hub|getcurrent)$")
 # for the loop, patching, name look-up and other sockets
-GEVENT_ALLOWED = {"hub", "monkey", "native", "socket", "address", "doctor", "forking"}
+GEVENT_ALLOWED = {"hub", "monkey", "native", "socket", "address", "doctor", "forking", "gevents"}
 
 CY = sorted(path for path in (ROOT / "cy").iterdir() if path.suffix in {".pyx", ".pxd"})
 MODULES = sorted({path.stem for path in CY})
