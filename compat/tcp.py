@@ -17,6 +17,7 @@ import errno
 import socket as _stdlib
 import sys
 from collections.abc import Iterable
+from time import monotonic
 from typing import Any
 
 from gevent.monkey import get_original
@@ -82,7 +83,7 @@ class TcpSocket(OneToOneSocket):
     # ------------------------------------------------------------------ writing
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """Send bytes, all of them unless the socket may not wait; how many."""
+        """Send bytes, all of them unless the socket may not wait, or not so long; how many."""
         view = memoryview(data).cast("B")
         if self._writing_ended:
             raise error(errno.EPIPE)
@@ -90,7 +91,9 @@ class TcpSocket(OneToOneSocket):
             raise error(errno.EOPNOTSUPP, "SCTP has no urgent data")
         flags &= c.MSG_DONTWAIT
         sent, size = 0, min(MESSAGE_SIZE, self.parameters.send_buffer)
-        while sent < len(view):
+        timeout = self.gettimeout()
+        end = monotonic() + timeout if timeout else None
+        while sent < len(view) and not (sent and end is not None and monotonic() >= end):
             piece = view[sent:sent + size]
             try:
                 sent += super().send(data if len(piece) == len(view) else bytes(piece), flags)
@@ -101,10 +104,15 @@ class TcpSocket(OneToOneSocket):
         return sent
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send all bytes; a socket that may not wait raises EAGAIN having sent some."""
+        """Send all bytes; a socket that may not wait raises EAGAIN having sent some.
+
+        The timeout is that of the whole: what was sent in part has run into it, and is not tried again.
+        """
         view = memoryview(data).cast("B")
         sent = self.send(data, flags)
         while sent < len(view):
+            if self.gettimeout():
+                raise TimeoutError("timed out")
             sent += self.send(view[sent:], flags)
 
     def sendto(self, data: Any, *arguments: Any) -> int:

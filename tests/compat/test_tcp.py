@@ -7,7 +7,7 @@ import pytest
 from waiting import until
 
 from pysctpsock import socket as sctp
-from pysctpsock.compat import tcp_info
+from pysctpsock.compat import tcp, tcp_info
 from pysctpsock.compat.tcp import ADAPTATION, TcpSocket
 
 HOST = "127.0.0.1"
@@ -130,6 +130,19 @@ def test_half_close(pair):
     server.shutdown(std.SHUT_WR)
     assert client.makefile("rb").read() == b"answer" * 1000
     assert client.recv(1) == b"" == server.recv(1)
+
+
+@pytest.mark.parametrize("clock", [lambda: 0.0, iter(range(0, 10**6, 10)).__next__], ids=["stands", "runs"])
+def test_a_timeout_is_that_of_the_whole(pair, monkeypatch, clock):
+    """As the standard sendall(): what was sent in part is not tried again with a fresh timeout."""
+    client, _ = pair
+    client.settimeout(0.01)
+    calls, send = [], TcpSocket.send
+    monkeypatch.setattr(tcp, "monotonic", clock)
+    monkeypatch.setattr(TcpSocket, "send", lambda *arguments: calls.append(1) or send(*arguments))
+    with pytest.raises(TimeoutError):
+        client.sendall(bytes(10_000_000))
+    assert len(calls) == 1
 
 
 def test_an_unread_end_is_no_unread_data(pair):
