@@ -559,6 +559,7 @@ cdef class Endpoint:
         if route.remote_udp_port and association.state > COOKIE_ECHOED:
             return self.drop(DROP_ICMP)                  # ICMP3: the path's own counters find out
         setting_up = association.state <= COOKIE_ECHOED
+        association.unreachable = True
         delete_tcb(association, ECONNREFUSED if setting_up else ECONNRESET,
                    CANT_STR_ASSOC if setting_up else COMM_LOST)
         return self.bury()

@@ -70,6 +70,7 @@ cdef class Tcb(Schedulable):
     cdef readonly bint announced             # the user knows of it: COMM_UP was due
     cdef readonly int error                  # errno that ended it or its set-up; 0: none or graceful
     cdef readonly int cause_code             # of the ABORT that ended it
+    cdef readonly bint unreachable           # ICMP ended it: nobody is at the peer's port
     cdef readonly bytes cause_data           # the body of that ABORT
     cdef readonly bint peer_shutdown         # the peer has begun a graceful end
     cdef readonly bint ended                 # the TCB is deleted: the endpoint no longer knows it

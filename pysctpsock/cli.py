@@ -76,18 +76,16 @@ def parser() -> argparse.ArgumentParser:
 
 def port_number(text: str) -> int:
     """A port number for argparse."""
-    value = int(text)
-    if not 0 < value <= 65535:
-        raise argparse.ArgumentTypeError(f"{value} is not in 1..65535")
-    return value
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: they are numbers from 1 to 65535")
+    return int(text)
 
 
 def positive(text: str) -> int:
     """A number from 1 for argparse."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not positive")
-    return value
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 # ------------------------------------------------------------------ daytime
@@ -140,7 +138,7 @@ def ask(host: str, port: int) -> None:
 
     with make_socket() as sock:
         sock.settimeout(PATIENCE)
-        sock.connect((host, port))
+        connect(sock, host, port)
         sock.setsockopt(socket.SOL_SCTP, socket.SCTP_EVENTS,
                         socket.sctp_event_subscribe(sctp_data_io_event=1))
         while True:
@@ -151,6 +149,21 @@ def ask(host: str, port: int) -> None:
             label = {LOCALTIME_STREAM: "Local", GMT_STREAM: "GMT  "}.get(stream, str(stream))
             print(f"({label}) {data.decode().rstrip()}")
         print_facts(sock)
+
+
+def connect(sock: Any, host: str, port: int) -> None:
+    """Connect; errors name the host and the ports."""
+    from .stack import configuration
+
+    try:
+        sock.connect((host, port))
+    except _socket.gaierror as problem:
+        raise OSError(f"{host}: {problem.strerror}") from None
+    except TimeoutError as problem:
+        if problem.errno is not None:  # the association's own end, which says more
+            raise
+        raise TimeoutError(f"no answer from {host}, UDP port {configuration.udp_port}, SCTP port {port}, in "
+                           f"{PATIENCE:.0f} s; is there a firewall, or another --udp-port?") from None
 
 
 def print_facts(sock: Any) -> None:

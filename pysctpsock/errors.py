@@ -31,10 +31,30 @@ def end_of(association: Any, number: int) -> OSError:
     When an ABORT ended it, the exception says why: `cause_code` (RFC 9260 section 3.3.10) and `cause_info`,
     the ABORT's error causes as bytes.
     """
-    problem = error(number)
-    if association is not None and association.ended:
-        problem.__dict__.update(cause_code=association.cause_code, cause_info=association.cause_data)
+    if association is None or not association.ended:
+        return error(number)
+    problem = error(number, "" if association.announced else why_not_set_up(association, number))
+    problem.__dict__.update(cause_code=association.cause_code, cause_info=association.cause_data)
     return problem
+
+
+def why_not_set_up(association: Any, number: int) -> str:
+    """What to look for when no association came of connecting: the peer, its ports, and which of them it was.
+
+    "" if the errno alone says it.
+    """
+    host, port = association.peer_host, association.peer_port
+    udp_port = association.path(host).snapshot()["udp_port"]
+    if number == errno.ECONNREFUSED and association.unreachable:
+        return (f"nobody is at UDP port {udp_port} of {host}, where SCTP port {port} was looked for; is the "
+                "server running, and is that its UDP port (PYSCTPSOCK_UDP_PORT)?")
+    if number == errno.ECONNREFUSED:
+        return (f"{host} speaks SCTP at UDP port {udp_port}, and refused the association at SCTP port {port}"
+                "; does the server listen there?")
+    if number == errno.ETIMEDOUT:
+        return (f"no answer from {host}, UDP port {udp_port}, SCTP port {port}; is there a firewall, or "
+                "another UDP port (PYSCTPSOCK_UDP_PORT)?")
+    return ""
 
 
 def connecting(association: Any) -> OSError:

@@ -111,6 +111,27 @@ def test_command_server_and_client():
         assert server.wait(processes.PATIENCE) == 0
 
 
+def test_command_without_server():
+    """Nobody at the UDP port, and nobody at the SCTP port of a host that is there, are told apart."""
+    udp_port = free_udp_port()
+    client = ["-m", "pysctpsock", "daytime", "--client", "127.0.0.1", "--port", "19123"]
+    done = processes.run(client, udp_port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"nobody is at UDP port {udp_port} of 127.0.0.1, where SCTP port 19123" in done.stderr
+    with processes.start([DAYTIME / "server.py"], udp_port) as server:
+        try:
+            processes.wait_for_udp_port(udp_port, server)
+            done = processes.run(client, udp_port)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert (f"127.0.0.1 speaks SCTP at UDP port {udp_port}, and refused the association at SCTP port "
+                    "19123") in done.stderr
+        finally:
+            server.terminate()
+    done = processes.run([*client[:4], "no-such-host.invalid"], udp_port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("pysctpsock: no-such-host.invalid: ") and done.stderr.count("\n") == 1
+
+
 def test_command_when_the_udp_port_is_taken():
     """A clear message, no traceback."""
     udp_port = free_udp_port()

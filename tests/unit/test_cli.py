@@ -25,6 +25,25 @@ def test_wrong_arguments(arguments, capsys):
     assert "usage: pysctpsock" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("arguments", "told"), [
+    (["--port", "x"], "'x' is no port: they are numbers from 1 to 65535"),
+    (["--udp-port", "0"], "'0' is no port"), (["--port", "65536"], "'65536' is no port"),
+    (["--count", "-1x"], "'-1x' is not a whole number from 1 on"),
+    (["--count", "1.5"], "'1.5' is not a whole number"),
+])
+def test_wrong_numbers(arguments, told, capsys):
+    """What is wrong is told in the user's words, not in those of the program."""
+    with pytest.raises(SystemExit):
+        cli.main(["daytime", "=".join(arguments)])
+    assert told in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there(capsys, tmp_path):
+    for path in (tmp_path, tmp_path / "none"):
+        assert cli.main(["dump", "--scp", str(path)]) == 1
+        assert str(path) in capsys.readouterr().err
+
+
 def test_defaults():
     options = cli.parser().parse_args(["daytime"])
     assert (options.port, options.count, options.server, options.client) == (19000, None, False, None)
