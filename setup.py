@@ -134,6 +134,7 @@ with alone():
                 "wraparound": False,
                 "cdivision": True,
                 "embedsignature": True,
+                "auto_pickle": False,
                 **DIRECTIVES,
             },
         ),

@@ -28,3 +28,6 @@ cdef class Association(Tcb):
     cdef bint skip_unknown(self, const ChunkView *chunk) except -1
     cdef int report(self) except -1
     cdef bint misplaced(self, const ChunkView *chunk, const uint8_t *chunks) noexcept
+
+
+cdef Association make_association()

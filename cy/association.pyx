@@ -126,8 +126,20 @@ admit(COOKIE_ACK, on_cookie_ack, 1 << COOKIE_ECHOED)                            
 admit(SHUTDOWN_COMPLETE, on_shutdown_complete, 1 << SHUTDOWN_ACK_SENT)             # 9260-8.5-04
 
 
+cdef object MAKER = object()     # nobody else has it
+
+
+cdef Association make_association():
+    """An association without a peer; an endpoint gives it one before anybody sees it."""
+    return Association.__new__(Association, MAKER)
+
+
 cdef class Association(Tcb):
     """The primitives of RFC 9260 section 11.1 for the user, packets and time for the endpoint."""
+
+    def __cinit__(self, maker=None):
+        if maker is not MAKER:
+            raise TypeError("associations are made by an Endpoint")
 
     # ------------------------------------------------------------------ the endpoint's side
 

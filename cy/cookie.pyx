@@ -65,7 +65,7 @@ cdef class StateCookie:
 cdef class CookieJar:
     """Seals and opens the cookies of one endpoint."""
 
-    def __init__(self, Entropy entropy not None):
+    def __cinit__(self, Entropy entropy not None):
         self.master = entropy.take(32)
 
     cdef bytes key(self, int64_t created):

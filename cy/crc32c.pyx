@@ -87,6 +87,8 @@ cdef class Implementation:
         cdef uint32_t state = 0
         cdef const uint8_t *first = data
         cdef size_t length
+        if self.extend == NULL:
+            raise TypeError("implementations() gives those that there are")
         if not 0 <= start <= len(data):
             raise ValueError("start lies outside the data")
         length = len(data) - start

@@ -12,7 +12,7 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
 from .address cimport Address, Route, address_from_host, is_ipv4, is_unicast, is_unspecified, same_ip
-from .association cimport Association
+from .association cimport Association, make_association
 from .chunks cimport InitView, cause_stale_cookie, get_init, make_chunk, make_error, make_tlv
 from .cookie cimport COOKIE_FORGED, COOKIE_TOO_OLD, CookieJar, StateCookie
 from .crc32c cimport packet_is_intact
@@ -107,7 +107,7 @@ cdef class Endpoint:
     `seed`: 32 or more secret bytes, from which every tag, TSN and cookie secret derives.
     """
 
-    def __init__(self, bytes seed not None, ProtocolParameters parameters=None):
+    def __cinit__(self, bytes seed not None, ProtocolParameters parameters=None):
         self.parameters = parameters if parameters is not None else ProtocolParameters()
         self.shared = Shared(seed)
         self.outbox = self.shared.outbox
@@ -417,7 +417,7 @@ cdef class Endpoint:
 
     cdef Association new_association(self, SctpUser user, uint16_t local_port, uint16_t peer_port,
                                      ProtocolParameters parameters):
-        cdef Association association = Association()
+        cdef Association association = make_association()
         association.shared = self.shared
         association.user = user
         association.event_mask = user.event_mask

@@ -49,7 +49,7 @@ cdef int64_t clock() noexcept nogil:
 cdef class Engine:
     """Engine(endpoint): drives an endpoint over its carriers, which its driver watches."""
 
-    def __init__(self, Endpoint endpoint not None):
+    def __cinit__(self, Endpoint endpoint not None):
         self.endpoint = endpoint
         self.carriers = []
         self.blocked = -1

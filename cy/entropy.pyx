@@ -7,7 +7,7 @@ from libc.stdint cimport uint32_t
 cdef class Entropy:
     """A deterministic generator; `seed` is at least 32 secret bytes."""
 
-    def __init__(self, bytes seed not None):
+    def __cinit__(self, bytes seed not None):
         if len(seed) < 32:
             raise ValueError("a seed of at least 32 bytes is needed")
         self.key = blake2b(seed, digest_size=64, person=b"pysctpsock key").digest()

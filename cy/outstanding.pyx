@@ -25,7 +25,7 @@ cdef inline uint32_t chunk_size(const OutChunk *chunk) noexcept nogil:
 cdef class Outstanding:
     """The chunks between the peer's Cumulative TSN Ack Point and the next TSN to be given."""
 
-    def __init__(self, tsn_t initial_tsn):
+    def __cinit__(self, tsn_t initial_tsn):
         self.next_tsn = initial_tsn
         self.cumulative_tsn_ack = self.advanced_peer_ack_point = initial_tsn - 1
         self.scan = initial_tsn

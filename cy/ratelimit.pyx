@@ -35,7 +35,7 @@ cdef class RateLimit:
     Whoever is silent for a while has all of `burst` again.
     """
 
-    def __init__(self, Entropy entropy not None, int per_source, int burst, int total):
+    def __cinit__(self, Entropy entropy not None, int per_source, int burst, int total):
         cdef bytes key = entropy.take(16)
         memcpy(self.key, <const char *>key, 16)
         self.source = pace(per_source // 2, burst // 2)      # each of its two slots

@@ -9,7 +9,7 @@ cdef class RetransmissionTimeout:
     cdef Rto state
     cdef ProtocolParameters parameters
 
-    def __init__(self, ProtocolParameters parameters not None):
+    def __cinit__(self, ProtocolParameters parameters not None):
         self.parameters = parameters
         rto_start(&self.state, parameters)
 

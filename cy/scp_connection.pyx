@@ -41,7 +41,7 @@ cdef class ScpConnection:
     while `stopped`, and after each call tells the owners of the sessions in `take_ready`.
     """
 
-    def __init__(self, bint client, ScpOptions options=None) -> None:
+    def __cinit__(self, bint client, ScpOptions options=None):
         self.client = client
         self.options = ScpOptions() if options is None else options
         self.ids = SessionIds(client)

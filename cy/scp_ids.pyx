@@ -57,7 +57,7 @@ cdef class IdSet:
 cdef class SessionIds:
     """The ids of both sides; the client's are even, the server's odd (SCP-11)."""
 
-    def __init__(self, bint client) -> None:
+    def __cinit__(self, bint client):
         self.first = self.next = FIRST_SESSION_ID if client else FIRST_SESSION_ID + 1
         self.sessions = TagTable()
         self.barred = IdSet()

@@ -19,18 +19,13 @@ cdef tuple names(const Route *route):
 
 
 cdef class ScriptedEndpoint(Endpoint):
-    """ScriptedEndpoint(script): what the engine asks of the endpoint is asked of `script`.
+    """Made by scripted_endpoint(script): what the engine asks of the endpoint is asked of `script`.
 
     receive(packet, (host, port, local host, carrier), now), handle_timeout(now), poll_transmit(now) -> true
     if more waits, next_deadline() -> microseconds or None, receive_icmp(kind, quoted, (host, ...), now).
     Packets to be sent are put into `outbox`.
     """
     cdef object script
-
-    def __init__(self, script, Outbox outbox=None):
-        self.script = script
-        self.outbox = outbox or Outbox()
-        self.ready_list = ReadyList()
 
     def new_user(self, owner):
         """An SctpUser of this endpoint."""
@@ -63,6 +58,15 @@ cdef class ScriptedEndpoint(Endpoint):
         return 0
 
 
+def scripted_endpoint(script, Outbox outbox=None):
+    """An endpoint that is its script's."""
+    cdef ScriptedEndpoint made = ScriptedEndpoint(bytes(32))
+    made.script = script
+    if outbox is not None:
+        made.outbox = outbox
+    return made
+
+
 cdef class ScriptedCarrier(Carrier):
     """ScriptedCarrier(script, fd): script.receive_batch(carrier, budget) -> true if more may wait (it may use
     give()), script.send_batch(packets) -> how many went, packets being those up to the next one of another
@@ -81,6 +85,8 @@ cdef class ScriptedCarrier(Carrier):
         cdef Route route
         memset(&route, 0, sizeof(route))
         route.carrier = self.index
+        if self.receiver is None:
+            raise RuntimeError("there is no receive_batch() for which this packet could be")
         self.receiver.receive(packet, <uint32_t>len(packet), &route, self.now)
 
     def hold(self, bint holds):

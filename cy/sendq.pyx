@@ -15,6 +15,9 @@ cdef enum:
     KEPT_MESSAGES = 256          # records kept for the next messages
 
 
+cdef set HANDLES = set()         # of take_first()
+
+
 cdef class SendQueue:
     """All messages of one association that wait for a TSN, and the stream sequence numbers to give them."""
 
@@ -253,12 +256,15 @@ cdef class SendQueue:
         if message == NULL or not 0 < length <= message.length - message.taken:
             raise ValueError("no such bytes")
         self.take(length)
+        HANDLES.add((id(self), <size_t>message))
         return {"data": <object>message.data, "stream_id": message.stream_id, "ssn": message.ssn,
                 "ppid": message.ppid, "flags": message.flags, "context": message.context,
                 "taken": message.taken, "fragments": message.fragments, "handle": <size_t>message}
 
     def give_back(self, size_t handle, uint32_t length) -> None:
         """One fragment of the message, of so many bytes, is acknowledged."""
+        if (id(self), handle) not in HANDLES:
+            raise ValueError("take_first() has not given this handle")
         self.acknowledge(<Message *>handle, length)
 
     def discard(self) -> None:

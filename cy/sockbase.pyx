@@ -19,7 +19,7 @@ from .engine cimport clock
 from .parameters cimport ProtocolParameters
 from .proto cimport ESTABLISHED
 from .recvq cimport KIND_DATA, Received, ReceiveQueue
-from .user cimport ACCEPTABLE, CONNECTED, ENDED, READABLE, WRITABLE, SctpUser
+from .user cimport ACCEPTABLE, CONNECTED, ENDED, READABLE, WRITABLE, ReadyList, SctpUser
 
 cdef enum:                       # as Linux numbers them on every host (pysctpsock.constants)
     MSG_PEEK = 0x2
@@ -43,7 +43,7 @@ cdef class Readiness:
     collected, and closed, while its association lives.
     """
 
-    def __init__(self, SctpUser user not None, readers, writers):
+    def __cinit__(self, SctpUser user not None, readers, writers):
         self.user = user
         self.readers = readers
         self.writers = writers
@@ -86,8 +86,16 @@ cdef class Readiness:
         return 0
 
 
+cdef SctpUser NOBODY = SctpUser(ReadyList())
+cdef Readiness NOBODYS = Readiness(NOBODY, None, None)
+
+
 cdef class SocketBase:
     """Base of pysctpsock.socket.socket: its hot methods."""
+
+    def __cinit__(self, *arguments, **named):
+        self.user = NOBODY                   # nothing to read, nobody to tell, until a subclass is set up
+        self.readiness = NOBODYS
 
     # ------------------------------------------------------------------ sending
 

@@ -47,7 +47,7 @@ cdef class Stage:
     cdef Packet wire[MOST_ON_WIRE]
     cdef int waiting
 
-    def __init__(self, list endpoints not None, list addresses not None, others=(), uint16_t udp_port=0,
+    def __cinit__(self, list endpoints not None, list addresses not None, others=(), uint16_t udp_port=0,
                  int64_t now=0):
         cdef int index
         self.endpoints = endpoints
@@ -194,6 +194,8 @@ cdef class Stage:
     def send(self, bytes packet not None, int source, int destination, udp_port=None) -> None:
         """A packet of the test's arrives, from and at hosts by their index."""
         cdef Packet made
+        if not self.host_count:
+            raise ValueError("a stage without hosts")
         made.length = <uint32_t>len(packet)
         made.data = <uint8_t *>malloc(made.length)
         if made.data == NULL:

@@ -24,7 +24,7 @@ cdef bytes ABORT_REFLECTED = make_abort(True, [])
 cdef class Strangers:
     """The answers of one endpoint to packets that belong to no association."""
 
-    def __init__(self, Shared shared not None):
+    def __cinit__(self, Shared shared not None):
         self.shared = shared
         self.blue = RateLimit(shared.entropy, SMALL_ANSWERS_A_SOURCE, SMALL_ANSWERS_A_SOURCE, SMALL_ANSWERS)
         self.refusals = RateLimit(shared.entropy, SMALL_ANSWERS_A_SOURCE, SMALL_ANSWERS_A_SOURCE,

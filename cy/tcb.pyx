@@ -19,7 +19,7 @@ from .user cimport WRITABLE
 cdef class Shared:
     """What all associations of an endpoint use together: outbox, agenda, entropy, drop counters."""
 
-    def __init__(self, bytes seed):
+    def __cinit__(self, bytes seed not None):
         self.outbox = Outbox()
         self.agenda = Agenda()
         self.entropy = Entropy(seed)
@@ -37,7 +37,7 @@ cdef class Shared:
 cdef class Tcb(Schedulable):
     """The data of one association; see tcb.pxd for what each field means."""
 
-    def __init__(self):
+    def __cinit__(self):
         self.state = CLOSED
         self.paths = []
         self.local_addresses = []
@@ -186,6 +186,8 @@ cdef class Tcb(Schedulable):
     def snapshot(self) -> dict:
         """Everything about the association, in the RFC's names: bytes, chunks, packets."""
         cdef Path path
+        if self.shared is None:
+            raise TypeError("associations are made by an Endpoint")
         return {
             "assoc_id": self.assoc_id, "state": State(self.state).name, "error": self.error,
             "local_port": self.local_port, "peer_port": self.peer_port,

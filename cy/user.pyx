@@ -27,7 +27,7 @@ cdef class ReadyList:
 cdef class SctpUser:
     """One socket as the core sees it: where its messages, notifications and readiness go."""
 
-    def __init__(self, ReadyList ready_list not None):
+    def __cinit__(self, ReadyList ready_list not None):
         self.ready_list = ready_list
         self.receive_queue = ReceiveQueue()
 

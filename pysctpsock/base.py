@@ -67,6 +67,8 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
     one_to_many = False
     sibling: Callable[[], Any]  # makes an empty one-to-one socket of the public class
     _closed = True  # until made
+    _orphaned = False  # closed since it is the parent process's
+    linger = (0, 0)  # SO_LINGER: on, seconds
 
     def __init__(self, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM,
                  proto: int = c.IPPROTO_SCTP) -> None:
@@ -86,14 +88,12 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
         self._timeout = _socket.getdefaulttimeout()
         self._listener: Any = None
         self._claim: Claim | None = None
-        self._orphaned = False
         self._io_refs = 0
         self.receive_time: float | None = None  # SO_RCVTIMEO, SO_SNDTIMEO; seconds
         self.send_time: float | None = None
         self.parameters = stack.parameters()
         self.buffer_sizes: dict[str, int] = {}  # as SO_RCVBUF and SO_SNDBUF show them
         self.switches: dict[str, int] = {}  # options that are only kept
-        self.linger = (0, 0)
         self.reuse_address = self.reuse_port = self.v6only = False
         self.recv_rcvinfo = self.recv_nxtinfo = False
         self._mapped_v4 = True

@@ -1,13 +1,13 @@
 """Scripts for ScriptedEndpoint and ScriptedCarrier, and a driver that only takes notes."""
 from pysctpsock._cy.engine import Engine
-from pysctpsock._cy.scripted import ScriptedCarrier, ScriptedEndpoint
+from pysctpsock._cy.scripted import ScriptedCarrier, scripted_endpoint
 
 
 class EndpointScript:
     """An endpoint that sends `to_send` [(packet, host, port, source, carrier)] and notes what it is given."""
 
     def __init__(self):
-        self.endpoint = ScriptedEndpoint(self)
+        self.endpoint = scripted_endpoint(self)
         self.received, self.errors, self.timeouts = [], [], []
         self.to_send = []
         self.deadline = None
