@@ -29,8 +29,8 @@ PATIENCE = 60
 
 def types_of(name):
     module = importlib.import_module(f"pysctpsock._cy.{name}")
-    return [one for one in vars(module).values()
-            if isinstance(one, type) and not isinstance(one, enum.EnumMeta) and one.__module__ == module.__name__]
+    return [one for one in vars(module).values() if isinstance(one, type)
+            and not isinstance(one, enum.EnumMeta) and one.__module__ == module.__name__]
 
 
 def makers(cls):
@@ -102,11 +102,11 @@ def test_no_public_class_crashes(base):
 
 
 @pytest.mark.parametrize("base", [socket.socket, OneToManySocket], ids=lambda base: base.__name__)
-@pytest.mark.parametrize("call", ["recv(1)", "recv_into(bytearray(1))", "recvfrom(1)", "recvmsg(1)", "send(b'a')",
-                                  "sendall(b'a')", "bind(('127.0.0.1', 0))", "listen()", "getsockname()",
-                                  "getpeername()", "shutdown(2)"])
+@pytest.mark.parametrize("call", [
+    "recv(1)", "recv_into(bytearray(1))", "recvfrom(1)", "recvmsg(1)", "send(b'a')", "sendall(b'a')",
+    "bind(('127.0.0.1', 0))", "listen()", "getsockname()", "getpeername()", "shutdown(2)"])
 def test_a_socket_without_init_is_closed(base, call):
-    """It has no descriptor, so calls give OSError (CPython's too), here EBADF; fileno() -1, close() nothing."""
+    """It has no descriptor, so calls give OSError (as CPython's), EBADF; fileno() -1, close() nothing."""
     class Forgetful(base):
         def __init__(self, *kind):
             pass
