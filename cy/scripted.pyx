@@ -9,7 +9,7 @@ from .address cimport Route, host_from_address, is_unspecified
 from .carrier cimport Carrier
 from .endpoint cimport Endpoint
 from .outbox cimport Outbox, OutPacket
-from .user cimport ReadyList, SctpUser
+from .user cimport SctpUser
 
 
 cdef tuple names(const Route *route):

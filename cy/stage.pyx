@@ -48,7 +48,7 @@ cdef class Stage:
     cdef int waiting
 
     def __cinit__(self, list endpoints not None, list addresses not None, others=(), uint16_t udp_port=0,
-                 int64_t now=0):
+                  int64_t now=0):
         cdef int index
         self.endpoints = endpoints
         self.udp_port, self.now = udp_port, now
