@@ -5,6 +5,7 @@ PYSCTPSOCK_BUILD chooses the mode: release (default), trace (line coverage of th
 and coverage for libFuzzer; clang).
 """
 import contextlib
+import hashlib
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+import Cython
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import customize_compiler, new_compiler
@@ -82,6 +84,30 @@ def cimport_root():
     return str(alias.parents[1])
 
 
+@contextlib.contextmanager
+def translated_once():
+    """Keep the C that this Cython has made of these sources.
+
+    Cython compares times, also with those of its own files, which are new wherever pip or tox has just
+    installed it.
+    """
+    sources = [Path("setup.py"), *sorted(CY.glob("*.p[yx][xd]"))]
+    digest = hashlib.sha256(Cython.__version__.encode())
+    for source in sources:
+        digest.update(source.name.encode() + source.read_bytes())
+    stamp = BUILD / "c" / "made-of"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        compared = [*sources, *Path(Cython.__file__).parent.rglob("*.pxd")]
+        newest = max(path.stat().st_mtime for path in compared)
+        for made in stamp.parent.rglob("*.c"):
+            if made.stat().st_mtime <= newest:
+                made.touch()
+    stamp.unlink(missing_ok=True)  # until all is of these sources
+    yield
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(digest.hexdigest())
+
+
 def drop_other_mode():
     """Remove the modules in cy/ if they are of another mode: an in-place build replaces only older ones."""
     if not {"editable_wheel", "--inplace", "-i", "develop"} & set(sys.argv):
@@ -109,7 +135,7 @@ def alone():
 
 
 check_compiler()
-with alone():
+with alone(), translated_once():
     drop_other_mode()
     setup(
         ext_modules=cythonize(

@@ -1,4 +1,4 @@
-"""What setup.py does, tried on a core of one small module: stripping, and a compiler that is not there."""
+"""What setup.py does, tried on a core of one small module: stripping, translating once, no compiler."""
 import os
 import shutil
 import subprocess
@@ -29,7 +29,8 @@ def tree(tmp_path):
     (tmp_path / "setup.cfg").write_text(PACKAGE)
     (tmp_path / "cy").mkdir()
     (tmp_path / "cy" / "__init__.py").touch()
-    (tmp_path / "cy" / "small.pyx").write_text('"""Small."""\ndef one():\n    return 1\n')
+    (tmp_path / "cy" / "small.pyx").write_text(
+        '"""Small."""\nfrom libc.stdint cimport uint32_t\ndef one():\n    return <uint32_t>1\n')
     return tmp_path
 
 
@@ -48,6 +49,26 @@ def test_release_modules_are_stripped(tree, mode, kept):
     assert done.returncode == 0, done.stderr
     module, = (tree / "cy").glob("small.*.so")
     assert (SYMBOLS in module.read_bytes()) == kept
+
+
+def test_sources_are_translated_once(tree):
+    """Each Python's build has a Cython of its own, newer than the C that the first has made; that is used.
+
+    It is made anew when a source is another one, whatever its time.
+    """
+    assert build(tree).returncode == 0
+    made, = (tree / "build").rglob("small.c")
+    source = tree / "cy" / "small.pyx"
+    made.write_text(f"{made.read_text()}/* kept */\n")
+    for path, year in ((source, 31), (tree / "cy" / "__init__.py", 31), (made, 32)):  # from 1970
+        os.utime(path, times=(year * 31_536_000,) * 2)
+    assert build(tree).returncode == 0
+    assert made.read_text().endswith("/* kept */\n")
+    source.write_text(source.read_text().replace("1", "2"))
+    os.utime(source, times=(31 * 31_536_000,) * 2)
+    os.utime(made, times=(32 * 31_536_000,) * 2)
+    assert build(tree).returncode == 0
+    assert not made.read_text().endswith("/* kept */\n")
 
 
 @pytest.mark.parametrize("variables", [{"CC": "a-compiler-that-is-not-there"}, {"PATH": ""}])
