@@ -135,6 +135,8 @@ def test_datagram_server(ipv4, serve):
     assert client.recv(100) == b"MESSAGE"
 
 
+@pytest.mark.skipif("except OSError" not in inspect.getsource(gevent.backdoor.BackdoorServer.handle),
+                    reason="this gevent's backdoor sets TCP_NODELAY, which only TCP's sockets have")
 def test_backdoor(ipv4, serve):
     """gevent.backdoor's interpreter."""
     listener = ipv4.listener()
@@ -143,7 +145,9 @@ def test_backdoor(ipv4, serve):
     client.sendall(b"print(answer + 1)\r\n")
     read = b""
     while b"43" not in read:
-        read += client.recv(1000)
+        part = client.recv(1000)
+        assert part, read
+        read += part
     client.sendall(b"quit()\r\n")
     read_all(client)
 
