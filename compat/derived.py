@@ -59,8 +59,9 @@ class Holder:
 
     def detach(self) -> int:
         """The descriptor, which is the caller's now; this object is closed."""
+        fd = int(self._held.detach())
         self._closed = True
-        return int(self._held.detach())
+        return fd
 
     def _decref_socketios(self) -> None:
         """A file of makefile() was closed."""

@@ -155,13 +155,13 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
         return self._listener is not None
 
     def __repr__(self) -> str:
-        shown = [f"fd={self.fileno()}"] if self._has_descriptor() else []
+        shown = [f"fd={self.fileno()}"] if self._has_descriptor() and not self._orphaned else []
         shown += [f"family={self.family!s}", f"type={self.type!s}", f"proto={self.proto}"]
         if not (self._closed or self._detached):
             shown.append(f"laddr={self.getsockname()}")
             if self.association is not None and self.association.announced:
                 shown.append(f"raddr={self._source(self.association)}")
-        state = " [closed]" if self._closed else ""
+        state = " [the parent's]" if self._orphaned else " [closed]" if self._closed else ""
         name = self.__class__
         return f"<{name.__module__}.{name.__qualname__}{state} {', '.join(shown)}>"
 
@@ -750,7 +750,6 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
             self._close()
 
-    _handle_closed = False
     makefile = _socket.socket.makefile
     _check_sendfile_params = _socket.socket._check_sendfile_params  # type: ignore[attr-defined]
     _sendfile_use_send = _socket.socket._sendfile_use_send  # type: ignore[attr-defined]

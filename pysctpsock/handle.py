@@ -31,6 +31,8 @@ class Handle(SocketBase):
     """The part of a socket class that deals with descriptors."""
 
     _closed = True
+    _orphaned = False  # in a forked child: the parent's
+    _handle_closed = False
     _detached = False
     _read_ended = _write_ended = False
     _duplicates = 0
@@ -40,7 +42,10 @@ class Handle(SocketBase):
         """A descriptor that is readable and writable when the socket is; -1 when the socket is closed.
 
         It is for waiting only (select, poll, epoll, asyncio): os.read() and os.write() have no messages.
+        EBADF in a forked child, which could only wait for ever on a socket of its parent.
         """
+        if self._orphaned and (self._duplicates or not self._handle_closed):
+            self._check_open()
         if self._closed or self._detached:
             return -1
         assert self.readiness is not None

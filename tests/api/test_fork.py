@@ -6,7 +6,7 @@ from pysctpsock.cli import free_udp_port
 
 PATIENCE = 180
 PROGRAM = """
-import errno, multiprocessing, os, select, subprocess, sys, threading
+import errno, multiprocessing, os, select, selectors, subprocess, sys, threading
 from pysctpsock.socket import *
 
 def pair():
@@ -42,15 +42,19 @@ def describe():  # takes the module's lock and the stack's
 
 def inherited():
     for call in (lambda: client.send(b"x"), lambda: server.recv(1), listener.accept,
-                 listener.getsockname, lambda: client.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)):
+                 listener.getsockname, lambda: client.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1),
+                 server.fileno, server.detach, server.get_inheritable, lambda: server.set_inheritable(True),
+                 server.dup, lambda: select.select([listener], [], [], 0),
+                 lambda: selectors.DefaultSelector().register(listener, selectors.EVENT_READ)):
         try:
             call()
         except OSError as problem:
             assert problem.errno == errno.EBADF and "parent process" in str(problem), problem
         else:
             raise AssertionError("a socket of the parent can be used")
-    assert client.fileno() == -1
+    assert "the parent's" in repr(client)
     client.close()
+    assert client.fileno() == -1
 
 def own():
     # By name of the parent's listener, which is another process's now, and between the child's own threads.

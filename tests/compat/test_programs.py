@@ -106,6 +106,52 @@ print(server.communicate()[1])
         assert "PermissionError: [Errno 13]" in served.stdout and "SCTP port 80" in served.stdout, served
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_inherited_sockets(patched):
+    """A forked worker (of gunicorn, say) that has its parent's sockets is told so by every call."""
+    done = processes.run(["-W", "ignore", "-c", """
+from pysctpsock.monkey import patch_all
+patch_all(tcp_to_sctp=True)
+import errno, os, select, selectors, socket
+
+class Derived(socket.socket):
+    pass
+
+listener = socket.create_server(("127.0.0.1", 0))
+client = Derived(socket.AF_INET, socket.SOCK_STREAM)
+client.connect(listener.getsockname())
+taken = listener.accept()[0]
+sockets = [listener, client, taken, taken.dup()]
+for sock in sockets[:2]:
+    sock.fileno()
+pid = os.fork()
+if pid:
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+code = 1
+try:
+    for sock in sockets:
+        for call in (sock.fileno, sock.detach, sock.accept, sock.listen, sock.getsockname, sock.getpeername,
+                     sock.get_inheritable, sock.dup, lambda: sock.send(b"x"), lambda: sock.sendall(b"x"),
+                     lambda: sock.recv(1), lambda: sock.recv_into(bytearray(1)), lambda: sock.shutdown(2),
+                     lambda: sock.bind(("127.0.0.1", 0)), lambda: sock.connect(("127.0.0.1", 9)),
+                     lambda: sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1),
+                     lambda: select.select([sock], [], [], 0), lambda: sock.set_inheritable(False),
+                     lambda: selectors.DefaultSelector().register(sock, selectors.EVENT_READ)):
+            try:
+                call()
+            except OSError as problem:
+                assert problem.errno == errno.EBADF and "parent process" in str(problem), problem
+            else:
+                raise AssertionError("a socket of the parent can be used")
+        sock.close()
+    assert [sock.fileno() for sock in sockets] == [-1] * 4
+    code = 0
+finally:
+    os._exit(code)
+"""], patched.udp_port)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_tshark_sees_sctp_and_no_tcp(patched, served_file, tmp_path):
     """All that goes between the two programs, by ports of UDP and TCP, is SCTP in UDP."""
     name, digest = served_file
