@@ -6,7 +6,6 @@ With IPPROTO_SCTP it makes a socket of this library, otherwise gevent's, unless 
 """
 from __future__ import annotations
 
-import errno
 import functools
 import socket as _stdlib
 from abc import ABCMeta
@@ -15,8 +14,8 @@ from typing import Any
 
 from pysctpsock import gevents
 from pysctpsock import socket as _ours
+from pysctpsock import tls
 from pysctpsock.base import SctpSocket
-from pysctpsock.errors import error
 
 from .derived import Holder, held_by
 from .rules import StreamSocket
@@ -65,19 +64,22 @@ class socket(Holder, metaclass=_Chooser):
     _make = staticmethod(make)
 
 
-def checking_for_tls(wrap_socket: Callable[..., Any]) -> Callable[..., Any]:
-    """SSLContext.wrap_socket for sockets of the kernel.  EOPNOTSUPP for others: OpenSSL would write to the
-    descriptor, which carries no data.  (asyncio does TLS in memory, with any socket.)"""
+def wrapping_ours(wrap_socket: Callable[..., Any]) -> Callable[..., Any]:
+    """SSLContext.wrap_socket that does TLS over SCTP streams in memory (see pysctpsock.tls), and leaves
+    sockets of the kernel to OpenSSL.
+
+    A stream that rules choose is what it is now: SCTP before bind() or connect().
+    """
     @functools.wraps(wrap_socket)
-    def checked(self: Any, sock: Any, *arguments: Any, **named: Any) -> Any:
+    def wrap(self: Any, sock: Any, *arguments: Any, **named: Any) -> Any:
         sock = held_by(sock)
         if isinstance(sock, StreamSocket):
             sock = sock.inner
         if isinstance(sock, SctpSocket):
-            raise error(errno.EOPNOTSUPP, "TLS over SCTP is not there yet: keep this port TCP's by --except")
+            return tls.wrap_socket(self, sock, *arguments, **named)
         return wrap_socket(self, sock, *arguments, **named)
 
-    return checked
+    return wrap
 
 
 SocketType = socket

@@ -117,7 +117,7 @@ def _patch_sockets(wanted: Patches) -> None:
         raise DoNotPatch
     _patch_gevents_sockets(patched)
     patches.sockets = True
-    ssl.SSLContext.wrap_socket = patched.checking_for_tls(  # type: ignore[method-assign]
+    ssl.SSLContext.wrap_socket = patched.wrapping_ours(  # type: ignore[method-assign]
         ssl.SSLContext.wrap_socket)
     if late:
         warnings.warn("patched too late: these modules hold the socket class as it was and will not make SCTP"

@@ -7,7 +7,7 @@ from typing import Any
 from gevent.monkey import get_original
 
 __all__ = ["POLLIN", "POLLOUT", "RLock", "ThreadLocal",
-           "allocate_lock", "get_ident", "getaddrinfo", "poll", "start_new_thread"]
+           "allocate_lock", "get_ident", "get_original", "getaddrinfo", "poll", "start_new_thread"]
 
 allocate_lock, start_new_thread, get_ident, RLock, ThreadLocal = get_original(
     "_thread", ["allocate_lock", "start_new_thread", "get_ident", "RLock", "_local"])

@@ -5,11 +5,23 @@ RFC 6458 sections 7 and 9.14.  The package `options` says what the options are.
 from __future__ import annotations
 
 import errno
+import sys
+from socket import SO_TYPE, SOL_SOCKET
 from typing import Any
 
 from . import constants as c
 from . import options
 from .errors import error
+
+
+def _refuse_openssl() -> None:
+    """EOPNOTSUPP where `ssl` or `gevent.ssl` wraps a socket: it asks for SO_TYPE first.
+
+    It would then hand the descriptor to OpenSSL, which would wait there for ever: data never goes through it.
+    """
+    if sys._getframe(2).f_globals.get("__name__") in ("ssl", "gevent.ssl"):
+        raise error(errno.EOPNOTSUPP, "OpenSSL cannot use an SCTP socket's descriptor: "
+                    "pysctpsock.tls.wrap_socket(context, sock, ...) does TLS over it")
 
 
 class OptionCalls:
@@ -46,6 +58,8 @@ class OptionCalls:
         options.check_structure(level, optname, buflen)
         buffer, wants_bytes = options.buffer_to_fill(buflen)
         self._check_open()
+        if optname == SO_TYPE and level == SOL_SOCKET:
+            _refuse_openssl()
         value = options.get_option(self, level, optname, buffer)
         return value if wants_bytes else int.from_bytes(value, options.byteorder, signed=True)
 

@@ -12,8 +12,6 @@ LEFT_OUT = {
         "signals a thread by its number, a greenlet's under gevent; fails with gevent's patching alone",
     "test.test_socketserver.SocketServerTest.test_ForkingTCPServer":
         "the child answers on the parent's association, which stays the parent's here (EBADF)",
-    "test.test_httplib.HTTPSTest.test_local_":
-        "TLS over SCTP is not there yet: wrap_socket() gives EOPNOTSUPP",
 }
 MODULES = ("test.test_socketserver", "test.test_httplib")
 
