@@ -12,9 +12,8 @@ from abc import ABCMeta
 from collections.abc import Callable
 from typing import Any
 
-from pysctpsock import gevents
+from pysctpsock import gevents, tls
 from pysctpsock import socket as _ours
-from pysctpsock import tls
 from pysctpsock.base import SctpSocket
 
 from .derived import Holder, held_by
