@@ -71,6 +71,7 @@ cdef class Reassembly(StreamOrder):
     cdef PyObject *finish(self, Run *run) except NULL
     cdef void free_run(self, Run *run) noexcept
     # ... the runs above the ack point, ...
+    cdef int pass_over(self, tsn_t tsn, tsn_t cumulative_tsn) except -1    # a TSN that holds nothing for us
     cdef int pass_runs(self, tsn_t first, tsn_t last) except -1
     cdef Run *run_by_first(self, tsn_t tsn) noexcept
     cdef Run *run_by_last(self, tsn_t tsn) noexcept

@@ -259,6 +259,17 @@ cdef class Reassembly(StreamOrder):
 
     # --- the runs above the ack point ---
 
+    cdef int pass_over(self, tsn_t tsn, tsn_t cumulative_tsn) except -1:
+        """A DATA chunk of a stream that there is not (6.5): no message goes on across it."""
+        if not tsn_le(tsn, cumulative_tsn):
+            return REASSEMBLY_OK                         # the chunk before it will look
+        if self.tail != NULL:
+            self.free_run(self.tail)
+            self.tail = NULL
+            if not self.messages_may_end:
+                return REASSEMBLY_VIOLATION
+        return self.pass_runs(tsn + 1, cumulative_tsn)
+
     cdef int pass_runs(self, tsn_t first, tsn_t last) except -1:
         """The ack point has moved over first..last, which had arrived before; find the new tail.
 

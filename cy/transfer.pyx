@@ -65,6 +65,10 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     if data.stream_id >= t.inbound_streams:  # 9260-6.5-01: acknowledged, reported, dropped
         if len(t.causes) < MOST_CAUSES:
             t.causes.append(cause_invalid_stream(data.stream_id))
+        if tsn_le(data.tsn, t.tsn_map.cumulative_tsn):
+            give_up_pieces(t)
+        if t.reassembly.pass_over(data.tsn, t.tsn_map.cumulative_tsn) == REASSEMBLY_VIOLATION:
+            return contradiction(t)
         return 0
     queue = t.user.receive_queue
     queue.path = t.packet_path.index
@@ -77,11 +81,15 @@ cdef int on_data(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         if queue.turns:
             take_turns(queue)
     elif result == REASSEMBLY_VIOLATION:
-        return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"fragments contradict each other")],
-                                 ECONNABORTED)
+        return contradiction(t)
     if t.reassembly.tail != NULL and t.unread_records == 0:
         go_on(t)
     return 0
+
+
+cdef int contradiction(Tcb t) except -1:
+    return abort_association(t, [make_tlv(PROTOCOL_VIOLATION, b"fragments contradict each other")],
+                             ECONNABORTED)
 
 
 cdef int on_forward_tsn(Tcb t, const ChunkView *chunk, int64_t now) except -1:

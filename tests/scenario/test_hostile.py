@@ -3,6 +3,7 @@
 Each gets the answer that RFC 9260 prescribes or is discarded and counted; never an exception, never state.
 """
 
+import random
 import struct
 
 import packets
@@ -43,6 +44,8 @@ from packets import (
     T,
     chunk,
 )
+
+from pysctpsock._cy.audit import faults
 
 
 @pytest.fixture
@@ -461,6 +464,26 @@ def test_fragments_that_contradict_each_other(peer):
     assert b"oneend" not in peer.side.received and b"onetwoend" not in peer.side.received
     if peer.side.ended:
         assert abort_cause(answers) == 13
+
+
+@pytest.mark.parametrize("wrong", range(4))
+def test_a_message_with_a_part_on_another_stream(wrong):
+    """9260-6.5-01, 9260-3.3.1-06: one fragment of four goes to a stream that there is not.
+
+    However they arrive, before and after those of the next message, nothing of it is delivered, and what is
+    held is known: no fragment is forgotten.
+    """
+    orders = [random.Random(seed).sample(range(7), 7) for seed in range(20)] + [[0, 2, 4, 5, 1, 3, 6]]
+    for order in orders:
+        peer = receiver()
+        flags = [B, 0, 0, E, B, 0, E]
+        parts = [packets.data(peer.tsn + i, bytes([i]) * 100, 60_000 if i == wrong else 0, flags=flags[i])
+                 for i in range(7)]
+        for i in order:
+            peer.ask(parts[i])
+            if not peer.side.ended:
+                assert faults(peer.side.association, peer.network.now) == []
+        assert not any(0 in data for data in peer.side.received)
 
 
 def test_endless_fragments_are_bounded():
