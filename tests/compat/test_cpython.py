@@ -14,7 +14,7 @@ from udp_relay import free_udp_port
 @pytest.mark.skipif(importlib.util.find_spec("test.test_httplib") is None,
                     reason="this interpreter comes without its tests (test.test_httplib)")
 def test_cpythons_tests_pass_over_sctp():
-    """Python 3.11.7: 25 of test_socketserver, 112 of test_httplib pass, 8 of them by TLS;
+    """Python 3.11.7: 25 of test_socketserver, 112 of test_httplib pass, those by TLS included;
     5 skipped want the Internet."""
     program = Path(__file__).with_name("cpython_run.py")
     done = processes.run(["-m", "pysctpsock.monkey", "--tcp-to-sctp", program], free_udp_port())
