@@ -41,9 +41,9 @@ cdef class Path:
     cdef bint after_timeout                  # T3 expired, nothing was acknowledged since
     cdef int64_t last_sent                   # when DATA last went there
     cdef readonly uint32_t error_count
-    cdef list control                        # encoded chunks that are to go on this path and no other
+    cdef list control                        # encoded chunks that go on this path and no other; None: none do
     cdef bytes heartbeat_info                # of the HEARTBEAT whose answer has an RTO's time, or None
-    cdef dict late_heartbeats                # info -> when it was sent: not answered in time; None: none are
+    cdef bytes late_heartbeats               # infos of those not answered in time, the last one first, or None
     # What of the protocol parameters each path has for itself; Association.change_paths sets it.
     cdef readonly bint heartbeat_enabled
     cdef readonly int64_t heartbeat_interval
@@ -61,6 +61,7 @@ cdef class Path:
     cdef int change(self, dict changes) except -1        # parameters by name
     cdef void follow(self, const Route *route) noexcept  # the peer's packets come this way now
     cdef void restart_congestion_control(self) noexcept
+    cdef int queue_control(self, bytes chunk) except -1
 
 
 cdef Path new_path(const Route *route, uint8_t index, int state, ProtocolParameters parameters)

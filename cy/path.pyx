@@ -15,7 +15,6 @@ cdef class Path:
         self.heartbeat_deadline = INT64_MAX
         self.pmtu_expires = INT64_MAX
         self.cc = CongestionControl()
-        self.control = []
 
     cdef void start_t3(self, int64_t now) noexcept:
         self.t3_deadline = now + self.rto.rto
@@ -39,6 +38,12 @@ cdef class Path:
     cdef void restart_congestion_control(self) noexcept:
         """9260-7.2.5-01: nothing is known of the network that packets go through from now on."""
         self.cc.start(self.pmtu - COMMON_HEADER, is_ipv4(&self.route.remote))
+
+    cdef int queue_control(self, bytes chunk) except -1:
+        if self.control is None:                         # most paths never have any
+            self.control = []
+        self.control.append(chunk)
+        return 0
 
     cdef int change(self, dict changes) except -1:
         """Protocol parameters of this path alone, by the names of ProtocolParameters."""

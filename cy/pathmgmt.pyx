@@ -18,7 +18,10 @@ from .wire cimport COMMON_HEADER, ChunkView
 
 cdef enum:
     MOST_LATE = 8                # HEARTBEATs of a path whose answers are taken after their RTO
-    NONCE = 16                   # bytes; at least 64 bits (9260-3.3.5-03)
+    ADDRESS = 16                 # bytes of the parts of a HEARTBEAT's info
+    TIME = 8
+    NONCE = 16                   # at least 64 bits (9260-3.3.5-03)
+    INFO = ADDRESS + TIME + NONCE
     UNTOLD_MTU = 576             # taken where a router does not tell its MTU (RFC 1191 section 5)
 cdef int64_t PMTU_LIFE = 600 * 1000000       # then the path may have become wider (RFC 1191 section 6.3)
 
@@ -188,7 +191,7 @@ cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         return 0
     answer = make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:all_length])
     if has_room_to_answer(t.packet_path, answer):
-        t.packet_path.control.append(answer)
+        t.packet_path.queue_control(answer)
         t.heartbeats_due = True
         t.want_transmit()
     return 0
@@ -198,9 +201,11 @@ cdef bint has_room_to_answer(Path path, bytes answer):
     """Whether this fits into the one packet of answers that a packet gets (9260-12-01); the first does."""
     cdef Py_ssize_t size = COMMON_HEADER + PyBytes_GET_SIZE(answer)
     cdef bytes waiting
+    if not path.control:
+        return True
     for waiting in path.control:
         size += PyBytes_GET_SIZE(waiting)
-    return not path.control or size <= path.pmtu
+    return size <= path.pmtu
 
 
 cdef int start_heartbeats(Tcb t, int64_t now) except -1:
@@ -256,24 +261,26 @@ cdef int on_heartbeat_timer(Tcb t, Path path, int64_t now) except -1:
 
 cdef int keep_late_heartbeat(Path path) except -1:
     """An answer that takes longer than the RTO is an answer: it clears the counters when it comes (8.3)."""
-    if path.late_heartbeats is None:
-        path.late_heartbeats = {}
-    path.late_heartbeats[path.heartbeat_info] = path.heartbeat_sent
-    if len(path.late_heartbeats) > MOST_LATE:
-        del path.late_heartbeats[next(iter(path.late_heartbeats))]
+    cdef bytes earlier = path.late_heartbeats or b""
+    path.late_heartbeats = path.heartbeat_info + earlier[:(MOST_LATE - 1) * INFO]
     path.heartbeat_info = None
     return 0
 
 
 cdef int64_t take_heartbeat(Path path, bytes info) except -2:
     """When the HEARTBEAT with this info was sent, each once; -1: none was."""
-    cdef int64_t sent = -1
+    cdef bytes late = path.late_heartbeats
+    cdef Py_ssize_t start
+    if PyBytes_GET_SIZE(info) != INFO:
+        return -1
     if path.heartbeat_info == info:
         path.heartbeat_info = path.late_heartbeats = None
         return path.heartbeat_sent
-    if path.late_heartbeats is not None and info in path.late_heartbeats:
-        sent = path.late_heartbeats.pop(info)
-    return sent
+    start = late.find(info) if late is not None else -1
+    if start < 0 or start % INFO:
+        return -1
+    path.late_heartbeats = (late[:start] + late[start + INFO:]) or None
+    return int.from_bytes(info[ADDRESS:ADDRESS + TIME], "big")
 
 
 cdef int probe(Tcb t, Path path, int64_t now) except -1:
@@ -292,10 +299,10 @@ cdef int probe(Tcb t, Path path, int64_t now) except -1:
 
 cdef int send_heartbeat(Tcb t, Path path, int64_t now) except -1:
     """Its info holds address and time (8.3), and a nonce that only the answer can hold."""
-    path.heartbeat_info = ((<const char *>path.route.remote.ip)[:16] + now.to_bytes(8, "big")
+    path.heartbeat_info = ((<const char *>path.route.remote.ip)[:ADDRESS] + now.to_bytes(TIME, "big")
                            + t.shared.entropy.take(NONCE))
     path.heartbeat_sent = now
-    path.control.append(make_chunk(HEARTBEAT, 0, make_tlv(HEARTBEAT_INFO, path.heartbeat_info)))
+    path.queue_control(make_chunk(HEARTBEAT, 0, make_tlv(HEARTBEAT_INFO, path.heartbeat_info)))
     path.heartbeat_deadline = now + path.rto.rto
     if path.state == PATH_UNCONFIRMED:
         t.next_probe = now + t.primary.rto.rto // max(t.parameters.heartbeat_max_burst, <uint32_t>1)

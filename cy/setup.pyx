@@ -218,7 +218,7 @@ cdef int send_cookie_ack(Tcb t, int64_t now) except -1:
     """
     cdef Path path = t.packet_path
     if path.state == PATH_UNCONFIRMED:
-        path.control.insert(0, COOKIE_ACK_CHUNK)
+        path.control = [COOKIE_ACK_CHUNK, *(path.control or ())]
         return send_heartbeat(t, path, now)
     t.reply_path = path
     t.control.insert(0, COOKIE_ACK_CHUNK)

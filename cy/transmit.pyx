@@ -134,6 +134,7 @@ cdef bint send_path_control(Tcb t) except -1:
             length = put_control(t, path, path.control, packet, length)
             if length > COMMON_HEADER:
                 send_packet(t, path, packet, length)
+        path.control = None
     t.heartbeats_due = False
     return False
 
