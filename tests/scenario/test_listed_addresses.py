@@ -82,7 +82,9 @@ def test_bytes_of_unconfirmed_paths():
     """A listed address costs a few hundred bytes, also when probes of it were lost."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONMALLOC": "malloc",
                    "MALLOC_ARENA_MAX": "1"}
-    done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, __file__], env=environment, capture_output=True, text=True, check=True
+    )
     figures = json.loads(done.stdout)
     if not any(map(any, figures)):  # a sanitizer's malloc says nothing of itself
         return
