@@ -43,7 +43,7 @@ cdef class Path:
     cdef readonly uint32_t error_count
     cdef list control                        # encoded chunks that go on this path and no other; None: none do
     cdef bytes heartbeat_info                # of the HEARTBEAT whose answer has an RTO's time, or None
-    cdef bytes late_heartbeats               # infos of those not answered in time, the last one first, or None
+    cdef bytes late_heartbeats               # infos of those not answered in time, the last first, or None
     # What of the protocol parameters each path has for itself; Association.change_paths sets it.
     cdef readonly bint heartbeat_enabled
     cdef readonly int64_t heartbeat_interval
