@@ -32,6 +32,8 @@ cdef inline bint same_route(const Route *a, const Route *b) noexcept nogil:
 cdef bint is_ipv4(const Address *a) noexcept nogil
 cdef bint is_unspecified(const Address *a) noexcept nogil
 cdef bint is_unicast(const Address *a) noexcept nogil          # neither multicast, broadcast nor unspecified
+cdef bint is_listable(const Address *a) noexcept nogil         # ... nor of a class that no host has
+cdef bint has_link_scope(const Address *a) noexcept nogil      # IPv6: meaningless without the interface
 cdef bint is_loopback(const Address *a) noexcept nogil
 cdef int address_from_host(str host, Address *out) except -1   # ValueError unless an IP literal, v6%scope too
 cdef str host_from_address(const Address *a)                   # "127.0.0.1", "::1", "fe80::1%2"

@@ -45,6 +45,11 @@ cdef bint is_unicast(const Address *a) noexcept nogil:
     return not (a.ip[12] == 255 and a.ip[13] == 255 and a.ip[14] == 255 and a.ip[15] == 255)
 
 
+cdef bint is_listable(const Address *a) noexcept nogil:
+    """Whether it can be an address of a peer beside the source of a packet: no 0.0.0.0/8, no class E."""
+    return is_unicast(a) and not (is_ipv4(a) and (a.ip[12] == 0 or a.ip[12] >= 240))
+
+
 cdef bint is_loopback(const Address *a) noexcept nogil:
     """127.0.0.0/8 or ::1."""
     if is_ipv4(a):
@@ -52,7 +57,7 @@ cdef bint is_loopback(const Address *a) noexcept nogil:
     return a.ip[15] == 1 and memcmp(a.ip, ZEROS, 15) == 0
 
 
-cdef inline bint has_link_scope(const Address *a) noexcept nogil:
+cdef bint has_link_scope(const Address *a) noexcept nogil:
     """fe80::/10, and ff02::/16 and its like: meaningless without the interface."""
     if a.ip[0] == 0xFE:
         return a.ip[1] & 0xC0 == 0x80
@@ -115,5 +120,6 @@ def describe_address(str host not None):
         "ipv4": is_ipv4(&address),
         "unspecified": is_unspecified(&address),
         "unicast": is_unicast(&address),
+        "listable": is_listable(&address),
         "loopback": is_loopback(&address),
     }

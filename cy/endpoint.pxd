@@ -68,6 +68,8 @@ cdef class Endpoint:
     cdef bint is_alone(self, const uint8_t *chunks, uint32_t length) noexcept
     cdef int receive_unmatched(self, const uint8_t *packet, uint32_t length, const Route *route,
                                int64_t now) except -1
+    cdef int out_of_the_blue(self, const uint8_t *packet, uint32_t length, const Route *route,
+                             int64_t now) except -1
     cdef int receive_init(self, const uint8_t *packet, uint32_t length, const Route *route,
                           int64_t now) except -1
     cdef int receive_cookie_echo(self, const uint8_t *packet, uint32_t length, const Route *route,
@@ -77,6 +79,7 @@ cdef class Endpoint:
     cdef bint apply_cookie_action(self, Association association, int action, StateCookie cookie,
                                   const Route *route, int64_t now) except -1
     cdef tuple key(self, const Address *remote, uint16_t peer_port, uint16_t local_port)
+    cdef Association owner(self, tuple key)
     cdef int32_t fresh_id(self) except 0
     cdef Listener listener_for(self, const Route *route, uint16_t port)
     cdef Association new_association(self, SctpUser user, uint16_t local_port, uint16_t peer_port,

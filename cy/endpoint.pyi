@@ -25,6 +25,7 @@ class Listener:
 
 class Endpoint:
     def __init__(self, seed: bytes, parameters: ProtocolParameters | None = None) -> None: ...
+    own_addresses: list[str]
     def listen(self, user: SctpUser, host: str | list[str], port: int, backlog: int,
                parameters: ProtocolParameters | None = None, ipv6: bool | None = None,
                carriers: tuple[int, int] = (-1, -1), most: int = 65536) -> Listener: ...

@@ -9,9 +9,11 @@ from .proto import DropReason
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from .address cimport Address, Route, address_from_host, is_ipv4, is_unicast, is_unspecified, same_ip
+from .address cimport (
+    Address, Route, address_from_host, host_from_address, is_ipv4, is_unicast, is_unspecified, same_ip,
+)
 from .association cimport Association, make_association
 from .chunks cimport InitView, cause_stale_cookie, get_init, make_chunk, make_error, make_tlv
 from .cookie cimport COOKIE_FORGED, COOKIE_TOO_OLD, CookieJar, StateCookie
@@ -19,7 +21,7 @@ from .crc32c cimport packet_is_intact
 from .emit cimport emit
 from .params cimport InitParameters
 from .path cimport PATH_UNCONFIRMED, Path
-from .pathmgmt cimport MOST_PATHS, packet_too_big
+from .pathmgmt cimport packet_too_big
 from .proto cimport (
     ABORT, COOKIE_ECHO, COOKIE_ECHOED, COOKIE_RECEIVED_WHILE_SHUTTING_DOWN, COOKIE_WAIT,
     DROP_BACKLOG, DROP_BAD_CHECKSUM, DROP_BAD_TAG, DROP_BUNDLED_ALONE, DROP_COOKIE_MAC, DROP_COOKIE_MISMATCH,
@@ -28,6 +30,7 @@ from .proto cimport (
     DROP_TAG_ZERO, DROP_TOO_MANY, DROP_TOO_SHORT, FLAG_T, INIT, INIT_ACK, OUT_OF_RESOURCE, SHUTDOWN_ACK,
     SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE,
 )
+from .scope cimport announced, is_own, keep_usable
 from .setup cimport (
     ACTION_COLLISION, ACTION_DUPLICATE, ACTION_RESTART, acknowledge_cookie, agree_on_extensions, answer_init,
     begin_from_cookie, check_init, collide, cookie_action, listed_addresses, make_init_ack,
@@ -148,8 +151,6 @@ cdef class Endpoint:
                 path = association.path_of(&route.remote)
                 if path is not None or association.state == COOKIE_WAIT:
                     return self.deliver(association, path, packet, length, route, now)
-                if len(association.paths) == MOST_PATHS:
-                    return self.drop(DROP_OUT_OF_THE_BLUE)       # the peer's, perhaps: its list was too long
         if get16(packet) == 0 or get16(packet + 2) == 0:
             return self.drop(DROP_PORT_ZERO)             # 9260-3.1-02
         if not is_unicast(&route.remote) or not (is_unspecified(&route.local) or is_unicast(&route.local)):
@@ -182,7 +183,7 @@ cdef class Endpoint:
         association.handle_packet(chunks, length - COMMON_HEADER, route, now)
         if association.ended:
             self.bury()
-        elif len(association.keys) != len(association.paths) or path is None:
+        elif len(association.keys) != len(association.paths) or path is None or association.keys_are_old:
             self.register_addresses(association)         # the INIT ACK named them, or came from another one
         return 0
 
@@ -213,7 +214,7 @@ cdef class Endpoint:
             return self.receive_cookie_echo(packet, length, route, now)
         association = self.by_address.get(self.key(&route.remote, get16(packet), get16(packet + 2)))
         if association is None:
-            return self.strangers.out_of_the_blue(packet, length, route, now)
+            return self.out_of_the_blue(packet, length, route, now)
         if (first == ABORT and chunks[1] & FLAG_T and tag == association.peer_tag
                 or first == SHUTDOWN_COMPLETE and chunks[1] & FLAG_T and tag == association.peer_tag
                 and association.state == SHUTDOWN_ACK_SENT and self.is_alone(chunks, length - COMMON_HEADER)):
@@ -223,7 +224,28 @@ cdef class Endpoint:
             return association.handle_packet(chunks, length - COMMON_HEADER, route, now)
         if first == SHUTDOWN_ACK and association.state <= COOKIE_ECHOED:
             return self.strangers.out_of_the_blue(packet, length, route, now)       # 9260-8.5-06
+        if self.owner(self.key(&route.remote, get16(packet), get16(packet + 2))) is None:
+            return self.out_of_the_blue(packet, length, route, now)      # the address may be somebody else's
         return self.drop(DROP_BAD_TAG)
+
+    cdef int out_of_the_blue(self, const uint8_t *packet, uint32_t length, const Route *route,
+                             int64_t now) except -1:
+        """8.4, but for what concerns an association of ours, which the answer could end.
+
+        That is a packet with its own tag from an address of the peer that we have not taken, and one that we
+        sent to an address of another host that is an address of this one too.
+        """
+        cdef PyObject *found = self.shared.by_tag.find(get32(packet + 4))
+        cdef Association association
+        if found != NULL:
+            association = <Association>found
+            if association.peer_port == get16(packet) and association.local_port == get16(packet + 2):
+                return self.drop(DROP_OUT_OF_THE_BLUE)
+        association = self.by_address.get(self.key(&route.local, get16(packet + 2), get16(packet)))
+        if (association is not None and association.peer_tag == get32(packet + 4)
+                and not is_own(self.shared, &association.primary.route.remote)):
+            return self.drop(DROP_OUT_OF_THE_BLUE)
+        return self.strangers.out_of_the_blue(packet, length, route, now)
 
     # ------------------------------------------------------------------ passive set-up
 
@@ -249,10 +271,11 @@ cdef class Endpoint:
         causes = check_init(&init, &parameters)
         if causes:
             return self.strangers.refuse(packet, init.initiate_tag, causes, route, DROP_MALFORMED_CHUNK, now)
-        association = self.by_address.get(self.key(&route.remote, peer_port, port))
+        keep_usable(self.shared, &parameters, route)
+        association = self.owner(self.key(&route.remote, peer_port, port))
         for index in range(parameters.address_count):    # 9260-5.1.2-03: any address of the INIT finds it
             if association is None:
-                association = self.by_address.get(self.key(&parameters.addresses[index], peer_port, port))
+                association = self.owner(self.key(&parameters.addresses[index], peer_port, port))
         if association is not None:
             if not self.strangers.may_get_init_ack(route, now):
                 return 0
@@ -288,8 +311,8 @@ cdef class Endpoint:
         cookie.peer_addresses = listed_addresses(&parameters, route)
         emit(self.outbox, route, port, peer_port, init.initiate_tag,
              make_init_ack(self.jar, cookie, &parameters, listener.parameters.receive_buffer,
-                           cookie.outbound_streams, listener.parameters.inbound_streams, listener.addresses,
-                           listener.parameters.adaptation_indication))
+                           cookie.outbound_streams, listener.parameters.inbound_streams,
+                           announced(listener.addresses, route), listener.parameters.adaptation_indication))
         return 0
 
     cdef int receive_cookie_echo(self, const uint8_t *packet, uint32_t length, const Route *route,
@@ -312,10 +335,12 @@ cdef class Endpoint:
                 or not (same_ip(&cookie.route.remote, &route.remote)
                         or (<const char *>route.remote.ip)[:16] in cookie.peer_addresses)):
             return self.drop(DROP_COOKIE_MISMATCH)
-        association = self.by_address.get(self.key(&route.remote, cookie.peer_port, cookie.local_port))
+        association = self.owner(self.key(&route.remote, cookie.peer_port, cookie.local_port))
+        if association is None:
+            association = self.owner(self.key(&cookie.route.remote, cookie.peer_port, cookie.local_port))
         for ip in cookie.peer_addresses:                 # 9260-5.1.2-03
             if association is None:
-                association = self.by_address.get((ip, 0, cookie.peer_port, cookie.local_port))
+                association = self.owner((ip, 0, cookie.peer_port, cookie.local_port))
         action = cookie_action(association, cookie) if association is not None else ACTION_RESTART
         if verdict == COOKIE_TOO_OLD and not (association is not None and action == ACTION_DUPLICATE):
             emit(self.outbox, route, cookie.local_port, cookie.peer_port, cookie.peer_tag,
@@ -439,12 +464,28 @@ cdef class Endpoint:
     cdef int register_addresses(self, Association association) except -1:
         """Make the association findable by each of its paths, and by no other address."""
         cdef Path path
+        cdef tuple key
         self.forget_addresses(association)
-        association.keys = [self.key(&path.route.remote, association.peer_port, association.local_port)
-                            for path in association.paths]
-        for key in association.keys:
-            self.by_address.setdefault(key, association)     # one that another association has stays its
+        association.keys = []
+        association.keys_are_old = False
+        for path in association.paths:
+            key = self.key(&path.route.remote, association.peer_port, association.local_port)
+            association.keys.append(key)
+            if key not in self.by_address or (path.state != PATH_UNCONFIRMED and self.owner(key) is None):
+                self.by_address[key] = association       # one that another association owns stays its
         return 0
+
+    cdef Association owner(self, tuple key):
+        """The association whose peer has this address for certain, not because it says so, or None."""
+        cdef Association association = self.by_address.get(key)
+        cdef Address address
+        cdef Path path
+        if association is None:
+            return None
+        memcpy(address.ip, <const char *>(<bytes>key[0]), 16)
+        address.scope_id = key[1]
+        path = association.path_of(&address)
+        return association if path is not None and path.state != PATH_UNCONFIRMED else None
 
     cdef int forget_addresses(self, Association association) except -1:
         for key in association.keys:
@@ -616,7 +657,7 @@ cdef class Endpoint:
         else:
             route.carrier = carrier
         self.bury()
-        if any((ip, route.remote.scope_id, port, local_port) in self.by_address for ip in remote):
+        if any(self.owner((ip, route.remote.scope_id, port, local_port)) is not None for ip in remote):
             raise OSError(errno.EADDRNOTAVAIL, "an association between these transport addresses exists")
         association = self.new_association(user, local_port, port,
                                            parameters if parameters is not None else self.parameters)
@@ -708,12 +749,30 @@ cdef class Endpoint:
         self.bury()
         return user.associations
 
+    @property
+    def own_addresses(self) -> list:
+        """The addresses of this host, beside loopback: no peer elsewhere is looked for there."""
+        cdef Address address
+        cdef list hosts = []
+        memset(&address, 0, sizeof(Address))
+        for ip in self.shared.own_addresses:
+            memcpy(address.ip, <const char *>(<bytes>ip), 16)
+            hosts.append(host_from_address(&address))
+        return sorted(hosts)
+
+    @own_addresses.setter
+    def own_addresses(self, hosts) -> None:
+        self.shared.own_addresses = frozenset(packed_addresses(hosts))
+
     def find(self, str host not None, int port, int local_port):
-        """The association of a local port with the peer at this transport address, or None."""
+        """The association of a local port with the peer that has this transport address, or None.
+
+        An address that a peer has listed and that is not confirmed (5.4) may be anybody's.
+        """
         cdef Address address
         self.bury()
         address_from_host(host, &address)
-        return self.by_address.get(self.key(&address, <uint16_t>port, <uint16_t>local_port))
+        return self.owner(self.key(&address, <uint16_t>port, <uint16_t>local_port))
 
     @property
     def associations(self) -> list:

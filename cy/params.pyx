@@ -7,7 +7,7 @@ its type say what to do (section 3.2.1): 0x go no further, 1x go on; x1 report i
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from .address cimport address_from_host, host_from_address, is_ipv4, is_unicast, same_ip
+from .address cimport address_from_host, host_from_address, is_ipv4, is_listable, same_ip
 from .chunks cimport make_tlv
 from .proto cimport (
     ADAPTATION_LAYER_INDICATION, CHUNKS, COOKIE_PRESERVATIVE, ECN_CAPABLE, FORWARD_TSN, FORWARD_TSN_SUPPORTED,
@@ -33,7 +33,7 @@ cdef enum Step:
 cdef void add_address(InitParameters *out, const Address *address) noexcept nogil:
     """Keep an address that can be a destination, once."""
     cdef int i
-    if out.address_count == MAX_ADDRESSES or not is_unicast(address):
+    if out.address_count == MAX_ADDRESSES or not is_listable(address):
         return
     for i in range(out.address_count):
         if same_ip(&out.addresses[i], address):

@@ -3,7 +3,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from .address cimport Address, Route, host_from_address, is_ipv4, is_unicast
+from .address cimport Address, Route, has_link_scope, host_from_address, is_ipv4, is_unicast
 from .chunks cimport get_heartbeat, make_chunk, make_tlv
 from .path cimport PATH_ACTIVE, PATH_INACTIVE, PATH_UNCONFIRMED, Path, new_path
 from .peerwindow cimport mark_lost
@@ -48,6 +48,8 @@ cdef int add_path(Tcb t, const Address *address, int state) except -1:
         route.carrier = <uint16_t>t.carriers[not is_ipv4(address)]
         memset(&route.local, 0, sizeof(Address))         # the system chooses by its routes
     route.remote = address[0]
+    if has_link_scope(address) and address.scope_id == 0:
+        route.remote.scope_id = t.primary.route.remote.scope_id
     choose_local(t, &route)
     t.paths.append(new_path(&route, <uint8_t>len(t.paths), state, t.parameters))
     if t.outstanding is not None:
@@ -190,6 +192,8 @@ cdef int on_heartbeat(Tcb t, const ChunkView *chunk, int64_t now) except -1:
         t.drop(DROP_MALFORMED_CHUNK)
         return 0
     answer = make_chunk(HEARTBEAT_ACK, 0, (<const char *>info)[:all_length])
+    if t.packet_path.state == PATH_UNCONFIRMED and t.packet_path.heartbeat_deadline == INT64_MAX:
+        t.packet_path.heartbeat_deadline = now           # it rested: the peer can be there after all
     if has_room_to_answer(t.packet_path, answer):
         t.packet_path.queue_control(answer)
         t.heartbeats_due = True
@@ -220,11 +224,14 @@ cdef int start_heartbeats(Tcb t, int64_t now) except -1:
 
 
 cdef int schedule_heartbeat(Tcb t, Path path, int64_t now) except -1:
-    """HB.interval + RTO, the RTO with +/- 50 % of jitter (9260-8.3-01); unconfirmed: no interval."""
+    """HB.interval + RTO, the RTO with +/- 50 % of jitter (9260-8.3-01).
+
+    An unconfirmed path has no interval, and rests after Path.Max.Retrans + 1 probes without an answer.
+    """
     cdef int64_t jitter = <int64_t>(t.shared.entropy.uint32()) * path.rto.rto // 0xFFFFFFFF
     cdef int64_t jittered = path.rto.rto // 2 + jitter
-    if path.state == PATH_UNCONFIRMED and path.error_count <= path.path_max_retrans:
-        path.heartbeat_deadline = now + jittered
+    if path.state == PATH_UNCONFIRMED:
+        path.heartbeat_deadline = now + jittered if path.error_count <= path.path_max_retrans else INT64_MAX
     elif path.heartbeat_enabled:
         path.heartbeat_deadline = now + path.heartbeat_interval + jittered
     else:
@@ -328,6 +335,7 @@ cdef int on_heartbeat_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1:
             rto_sample(&path.rto, now - sent, t.parameters)
             if path.state == PATH_UNCONFIRMED:
                 path.state = PATH_ACTIVE
+                t.keys_are_old = True
                 tell_path(t, path, ADDR_CONFIRMED, HEARTBEAT_SUCCESS)
             clear_errors(t, path, HEARTBEAT_SUCCESS)
             if path.heartbeat_info is None:

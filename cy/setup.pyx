@@ -29,6 +29,7 @@ from .proto cimport (
 )
 from .reasm cimport Reassembly
 from .rto cimport rto_sample
+from .scope cimport announced, keep_usable
 from .sendq cimport Message
 from .tcb cimport Tcb
 from .teardown cimport (
@@ -58,6 +59,7 @@ cdef int start_association(Tcb t, const Route *route, list more, int64_t now) ex
     t.local_initial_tsn = t.shared.entropy.uint32()
     t.outbound_streams = t.parameters.outbound_streams
     t.inbound_streams = t.parameters.inbound_streams
+    t.local_addresses = announced(t.local_addresses, route)
     add_first_path(t, route)
     choose_local(t, &t.primary.route)
     for ip in more:                          # 9260-5.4-01: what the user gives is confirmed
@@ -180,6 +182,7 @@ cdef int begin_from_cookie(Tcb t, StateCookie cookie, const Route *route, int64_
     """The TCB of a passive opening, built from a checked cookie (5.1.5 step 5)."""
     t.local_tag = cookie.local_tag
     t.local_initial_tsn = cookie.local_initial_tsn
+    t.local_addresses = announced(t.local_addresses, &cookie.route)
     add_cookie_paths(t, cookie, route)
     t.outstanding = Outstanding(t.local_initial_tsn)
     t.outstanding.set_paths(len(t.paths))
@@ -466,6 +469,8 @@ cdef int on_init_ack(Tcb t, const ChunkView *chunk, const Route *route, int64_t 
               min(t.parameters.inbound_streams, init.outbound_streams), init.initial_tsn,
               agree_on_extensions(&parameters, t.parameters), parameters.adaptation_indication)
     keep_listed(t, &parameters)
+    keep_usable(t.shared, &parameters, route)
+    t.keys_are_old = True
     for index in range(parameters.address_count):        # 5.1.2; unconfirmed, but for what the user gave
         add_path(t, &parameters.addresses[index], PATH_UNCONFIRMED)
     t.cookie_echo = make_chunk(COOKIE_ECHO, 0,

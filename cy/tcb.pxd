@@ -42,6 +42,7 @@ cdef class Shared:
     cdef readonly Entropy entropy
     cdef readonly TagTable by_tag            # local tag -> association
     cdef uint64_t drops[64]                  # counted by DropReason
+    cdef frozenset own_addresses             # of this host, 16 bytes each, beside loopback
     cdef list ended                          # TCBs that were deleted and that the endpoint has to forget
 
     cdef uint32_t fresh_tag(self) except 0   # random, and no association's
@@ -82,6 +83,7 @@ cdef class Tcb(Schedulable):
     cdef int carriers[2]                    # for paths of IPv4 and of IPv6 yet to come; -1: as the first path
     cdef list local_addresses                # 16 bytes each, for INIT and INIT ACK; empty: only the source
     cdef list keys                           # under which the endpoint finds it by address
+    cdef bint keys_are_old                   # a path was confirmed since
     cdef Path primary
     cdef Path reply_path                     # where the last DATA came from: SACKs go there (6.4)
     cdef Path packet_path                    # where the packet being processed came from

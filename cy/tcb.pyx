@@ -24,6 +24,7 @@ cdef class Shared:
         self.agenda = Agenda()
         self.entropy = Entropy(seed)
         self.by_tag = TagTable()
+        self.own_addresses = frozenset()
         self.ended = []
 
     cdef uint32_t fresh_tag(self) except 0:

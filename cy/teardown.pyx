@@ -7,7 +7,7 @@ from .chunks cimport make_abort, make_chunk, make_shutdown, make_tlv
 from .delivery cimport give_up_pieces
 from .emit cimport emit_on
 from .failed cimport fail_all
-from .path cimport Path
+from .path cimport PATH_UNCONFIRMED, Path
 from .proto cimport (
     CLOSED, COOKIE_ECHOED, COOKIE_WAIT, DROP_MALFORMED_CHUNK, ESTABLISHED, FLAG_T, PROTOCOL_VIOLATION,
     SHUTDOWN, SHUTDOWN_ACK, SHUTDOWN_ACK_SENT, SHUTDOWN_COMPLETE, SHUTDOWN_PENDING, SHUTDOWN_RECEIVED,
@@ -256,7 +256,10 @@ cdef int tell_peer_shutdown(Tcb t) except -1:
 
 cdef int on_shutdown_ack(Tcb t, const ChunkView *chunk, int64_t now) except -1:
     """SHUTDOWN ACK: answer SHUTDOWN COMPLETE and delete (9260-4-12, 4-16)."""
-    emit_on(t, t.packet_path, t.peer_tag, SHUTDOWN_COMPLETE_CHUNK)
+    cdef Path path = t.packet_path
+    if path.state == PATH_UNCONFIRMED:
+        path = t.sending_path()              # 9260-5.4-06
+    emit_on(t, path, t.peer_tag, SHUTDOWN_COMPLETE_CHUNK)
     return delete_tcb(t, 0, SHUTDOWN_COMP)
 
 

@@ -24,6 +24,7 @@ from .configuration import Configuration
 from .driver import Driver
 from .errors import error
 from .forking import new_lock
+from .interfaces import local_hosts
 
 if TYPE_CHECKING:
     from .base import SctpSocket
@@ -129,7 +130,12 @@ class Stack:
         return UdpCarrier(host, 0, ipv6)
 
     def carriers_for(self, role: str, versions: set[bool]) -> tuple[int, int]:
-        """The carriers' indices for IPv4 and IPv6, -1 for a version that is not wanted or not there."""
+        """The carriers' indices for IPv4 and IPv6, -1 for a version that is not wanted or not there.
+
+        The core learns the host's addresses with the first, and whenever a socket begins to listen.
+        """
+        if role == "listen" or not self.carriers:
+            self.endpoint.own_addresses = local_hosts()
         indices = [-1, -1]
         for version in sorted(versions):
             try:

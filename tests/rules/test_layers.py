@@ -22,6 +22,7 @@ LAYERS = {
     "abandon": HANDLERS + 0.3, "pathmgmt": HANDLERS + 0.3,
     "peerwindow": HANDLERS + 0.2,
     "transmit": HANDLERS + 0.4, "transfer": HANDLERS + 0.4, "setup": HANDLERS + 0.4,
+    "scope": HANDLERS + 0.1,
     "strangers": HANDLERS + 0.2,
     "association": FACES, "endpoint": FACES + 0.1,
     # another protocol beside SCTP, over TCP

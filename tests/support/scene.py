@@ -35,6 +35,7 @@ STRANGER = "10.9.9.9"
 # Of somebody else, or of nobody: loopback, unspecified, multicast, broadcast, link-local, private, both IPv6.
 OTHERS = (STRANGER, "127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "169.254.1.1", "192.168.7.7",
           "fe80::1", "2001:db8::9")
+BOTH_HAVE = "192.168.7.7"        # as hosts with containers have an address that others have, too
 FORWARD_TSN = 192
 UNCONFIRMED = 3                  # state of a path
 FORWARD_TSN_SUPPORTED = make_tlv(0xC000, b"")
@@ -153,6 +154,7 @@ class Side:
         self.hosts = list(HOSTS[index][:2 if setup & Setup.TWO_PATHS else 1])
         self.port = PORTS[index]
         self.endpoint = Endpoint(bytes([index + 1]) * 32, parameters)
+        self.endpoint.own_addresses = [*self.hosts, BOTH_HAVE]
         self.users = []              # all there ever were
         self.user = self.new_user()
         self.listener = self.endpoint.listen(self.new_user(), self.hosts, self.port, 5)
