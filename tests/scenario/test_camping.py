@@ -81,6 +81,9 @@ class Server:
         assert answers[0][0][0] == COOKIE_ACK
         return self.endpoint.associations[-1]
 
+    def connect(self, host, udp_port):
+        return self.endpoint.connect(self.user, HOST, PORT, host, PEER_PORT, udp_port, 0, None, self.now)
+
     def to(self, host):
         """[(chunk type, UDP port)] of all that was sent there."""
         return [(chunk[0], udp_port) for data, to, udp_port in self.sent if to == host
@@ -97,7 +100,8 @@ def camping(server):
     """The attacker's association, which lists the victim's address; its probe is under way."""
     server.camp = server.set_up(CAMPER, CAMPER_UDP, 0x666, [VICTIM])
     server.run(SECOND)
-    assert [(path.host, path.state) for path in server.camp.paths] == [(CAMPER, ACTIVE), (VICTIM, UNCONFIRMED)]
+    states = [(path.host, path.state) for path in server.camp.paths]
+    assert states == [(CAMPER, ACTIVE), (VICTIM, UNCONFIRMED)]
     return server
 
 
@@ -109,10 +113,10 @@ def test_camping_hides_nobody_from_a_look_up(camping):
 
 def test_camping_does_not_keep_a_user_from_the_owner(camping):
     """5062-2-01: an association with the owner can be set up; from then on the address is its."""
-    own = camping.endpoint.connect(camping.user, HOST, PORT, VICTIM, PEER_PORT, VICTIM_UDP, 0, None, camping.now)
+    own = camping.connect(VICTIM, VICTIM_UDP)
     assert camping.endpoint.find(VICTIM, PEER_PORT, PORT) is own
     with pytest.raises(OSError) as refused:
-        camping.endpoint.connect(camping.user, HOST, PORT, VICTIM, PEER_PORT, VICTIM_UDP, 0, None, camping.now)
+        camping.connect(VICTIM, VICTIM_UDP)
     assert refused.value.errno == errno.EADDRNOTAVAIL
 
 

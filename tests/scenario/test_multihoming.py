@@ -327,8 +327,8 @@ def test_heartbeat_is_answered_to_its_source(net):
 
 @pytest.mark.parametrize(("wrong", "answers"), [(0, []), (1, [[packets.ABORT]])], ids=["tag", "no tag"])
 def test_heartbeat_from_a_stranger_is_not_answered(net, wrong, answers):
-    """9260-5.1.2-01, 9260-8.4-08: an address that the peer did not list is not the peer's.  With the tag of an
-    association even an ABORT is too much: it can be one of the peer's that was not taken, and would end it.
+    """9260-5.1.2-01, 9260-8.4-08: an address that the peer did not list is not the peer's.  With the tag of
+    an association even an ABORT is too much: it can be one of the peer's that was not taken, and end it.
     """
     net.establish(parameters=address_list(*CLIENT_ADDRESSES))
     net.ask(packets.heartbeat(), source="10.0.3.1", tag=net.peer_tag ^ wrong)
