@@ -743,6 +743,7 @@ class SctpSocket(OptionCalls, Handle, Timeouts):
         self.user.owner = None
         self.user.receive_queue.discard()
         if self._has_descriptor():
+            assert self.readiness is not None
             self.readiness.descriptor.close()
 
     def __del__(self) -> None:

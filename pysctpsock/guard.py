@@ -195,8 +195,11 @@ class Guard:
         """Forget a wake-up, before looking at what it was for: one that comes now is for the same."""
         assert self._pipe is not None
         if self._pipe.is_whole():
-            with suppress(BlockingIOError):
-                os.read(self._pipe.reader, 16)
+            try:
+                with suppress(BlockingIOError):
+                    os.read(self._pipe.reader, 16)
+            except OSError:  # closed by its number since that look
+                self._renew_pipe()
         else:
             self._renew_pipe()
         self._woken = False

@@ -260,7 +260,7 @@ class Records:
         sock._check_open()
 
 
-class _Held(_socket):  # type: ignore[misc]
+class _Held(_socket):
     """What SSLSocket's super() finds: the methods of the socket that is held, in place of the kernel's."""
 
     _held: Any
@@ -289,20 +289,24 @@ def _passing_on(name: str) -> Callable[..., Any]:
     return method
 
 
+def _held_property(name: str) -> property:
+    return property(lambda self: getattr(self._held, name))
+
+
 for _name in ("accept", "bind", "connect", "connect_ex", "get_inheritable", "getblocking", "getpeername",
               "getsockname", "getsockopt", "gettimeout", "listen", "recv", "recv_into", "recvfrom",
               "recvfrom_into", "send", "sendall", "sendfile", "sendto", "set_inheritable", "setblocking",
               "setsockopt", "settimeout", "shutdown"):
     setattr(_Held, _name, _passing_on(_name))
 for _name in ("family", "type", "proto", "timeout"):
-    setattr(_Held, _name, property(lambda self, _name=_name: getattr(self._held, _name)))
+    setattr(_Held, _name, _held_property(_name))
 
 
-class TlsSocket(_SSLSocket, _Held):  # type: ignore[misc]
+class TlsSocket(_SSLSocket, _Held):
     """An ssl.SSLSocket, also of gevent's class where gevent has taken its place, over an SCTP socket."""
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[override]  # for isinstance()
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # for isinstance()
         return ssl.SSLSocket if ssl.SSLSocket is not _SSLSocket else TlsSocket
 
     def __getattr__(self, name: str) -> Any:  # of SCTP's own calls

@@ -7,6 +7,7 @@ The client talks to the relay's front port; its packets reach the server from th
 round (RFC 6951 section 5.4: the peer's UDP port is learnt from its packets). A capture has every packet as it
 arrived at the relay, also the lost ones, with the addresses of client and server as if the relay were a wire.
 """
+import contextlib
 import random
 import selectors
 import socket
@@ -23,10 +24,16 @@ Filter = Callable[[str, bytes], "bytes | None"]  # (direction, datagram) -> what
 
 
 def free_udp_port() -> int:
-    """Return a UDP port of 127.0.0.1 that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        return probe.getsockname()[1]
+    """Return a UDP port that is free now, and that nobody gets who asks the system for any.
+
+    Test environments run side by side: a port that the system gives to one may be another's
+    before it is used.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)  # the system gives those from 32,768
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 class UdpRelay:
