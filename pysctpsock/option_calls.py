@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import errno
 import sys
-from socket import SO_TYPE, SOL_SOCKET
+from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET
+from types import FrameType
 from typing import Any
 
 from . import constants as c
@@ -19,9 +20,16 @@ def _refuse_openssl() -> None:
 
     It would then hand the descriptor to OpenSSL, which would wait there for ever: data never goes through it.
     """
-    if sys._getframe(2).f_globals.get("__name__") in ("ssl", "gevent.ssl"):
+    caller: FrameType | None = sys._getframe(2)
+    while caller is not None and _module_of(caller).startswith(f"{__package__}."):  # which passes the call on
+        caller = caller.f_back
+    if caller is not None and _module_of(caller) in ("ssl", "gevent.ssl"):
         raise error(errno.EOPNOTSUPP, "OpenSSL cannot use an SCTP socket's descriptor: "
                     "pysctpsock.tls.wrap_socket(context, sock, ...) does TLS over it")
+
+
+def _module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__"))
 
 
 class OptionCalls:
@@ -58,10 +66,11 @@ class OptionCalls:
         options.check_structure(level, optname, buflen)
         buffer, wants_bytes = options.buffer_to_fill(buflen)
         self._check_open()
-        if optname == SO_TYPE and level == SOL_SOCKET:
-            _refuse_openssl()
         value = options.get_option(self, level, optname, buffer)
-        return value if wants_bytes else int.from_bytes(value, options.byteorder, signed=True)
+        result = value if wants_bytes else int.from_bytes(value, options.byteorder, signed=True)
+        if (level, optname, result) == (SOL_SOCKET, SO_TYPE, SOCK_STREAM):  # `ssl` itself refuses other types
+            _refuse_openssl()
+        return result
 
     def sctp_opt_info(self, assoc_id: int, opt: int, arg: Any) -> bytes:
         """The option's value, of the association or address that `arg` (structure or bytes) is about (9.14).

@@ -1,4 +1,5 @@
 """pysctpsock.tls: what the `ssl` module's documentation says of SSLSocket, over one-to-one SCTP sockets."""
+import asyncio
 import io
 import os
 import select
@@ -309,3 +310,50 @@ def test_sockets_without_a_stream(contexts, kind):
             socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET, socket.IPPROTO_SCTP))
     with sock, pytest.raises(OSError, match=r"SOCK_STREAM|of this library"):
         tls.wrap_socket(contexts[1], sock, server_hostname="localhost")
+
+
+@pytest.mark.parametrize("context", ["ssl", "gevent.ssl"])
+def test_the_plain_call_refuses_many_associations(context):
+    """As the ssl module refuses any socket that is no stream."""
+    module = pytest.importorskip(context)
+    with (socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET, socket.IPPROTO_SCTP) as sock,
+          pytest.raises(NotImplementedError)):
+        module.create_default_context().wrap_socket(sock, server_hostname="localhost")
+
+
+@pytest.mark.parametrize("size", [1, 16_384, 16_385, 300_000])
+def test_asyncio(contexts, size):
+    """asyncio does TLS in memory, with any stream: both ways, to the end."""
+    async def talk():
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        address = listener.getsockname()
+        listener.setblocking(False)
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+
+        async def serve():
+            accepted, _ = await loop.sock_accept(listener)
+            reader = asyncio.StreamReader()
+            transport, protocol = await loop.connect_accepted_socket(
+                lambda: asyncio.StreamReaderProtocol(reader), accepted, ssl=contexts[0])
+            writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+            writer.write(await reader.readexactly(size))
+            await writer.drain()
+            writer.close()
+
+        server = asyncio.ensure_future(serve())
+        await loop.sock_connect(sock, address)
+        reader, writer = await asyncio.open_connection(sock=sock, ssl=contexts[1],
+                                                       server_hostname="localhost")
+        data = bytes(range(256)) * (size // 256 + 1)
+        writer.write(data[:size])
+        got = await reader.readexactly(size)
+        await server
+        writer.close()
+        listener.close()
+        assert got == data[:size]
+
+    asyncio.run(asyncio.wait_for(talk(), 60))

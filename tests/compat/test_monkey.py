@@ -320,6 +320,19 @@ except OSError as problem:
 """, "--tcp-to-sctp", *options).startswith("[SSL: WRONG_VERSION_NUMBER]")
 
 
+def test_tls_sockets_that_no_context_makes(run_program):
+    """EOPNOTSUPP, and what to use: OpenSSL would wait at the descriptor for ever."""
+    assert run_program("""
+import socket, ssl, gevent.ssl
+listener = socket.create_server(("127.0.0.1", 0))
+sock = socket.create_connection(listener.getsockname())
+try:
+    gevent.ssl.SSLSocket(sock, _context=ssl.create_default_context(), server_hostname="localhost")
+except OSError as problem:
+    print(problem.errno == __import__("errno").EOPNOTSUPP, problem)
+""", "--tcp-to-sctp").startswith("True [Errno 95] Operation not supported: OpenSSL cannot use")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork()")
 def test_fork_after_patching(run_program):
     """The child's copies are dead, with a clear message; its own sockets work, and the parent's go on."""
