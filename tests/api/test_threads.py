@@ -4,9 +4,7 @@ PYSCTPSOCK_STRESS_SECONDS (4) and PYSCTPSOCK_STRESS_SEED say how long the stress
 PYSCTPSOCK_CLIENTS (40) how many clients the echo server has, PYSCTPSOCK_SLEEP (2) how many seconds a program
 sleeps while its peer watches it.
 """
-import ctypes
 import errno
-import gc
 import os
 import random
 import resource
@@ -21,6 +19,7 @@ import processes
 import pytest
 import threaded_echo
 from errnos import raises
+from malloc import bytes_in_use
 from waiting import fill
 
 from pysctpsock import socket
@@ -426,27 +425,16 @@ def stress(seconds, choose):
         return messages, churner.get()
 
 
-class Mallinfo(ctypes.Structure):
-    """What mallinfo2(3) of glibc gives: `uordblks` and `hblkhd` are the bytes in use."""
-
-    _fields_ = [(name, ctypes.c_size_t) for name in (
-        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks",
-        "keepcost")]
-
-
 def resources():
     """(descriptors, threads, Python's blocks, KB that malloc has given out, resident KB), all garbage gone.
 
     Resident memory also tells of the greatest load ever, for what is free between two blocks stays resident.
     """
-    gc.collect()
-    mallinfo = ctypes.CDLL(None).mallinfo2
-    mallinfo.restype = Mallinfo
-    info = mallinfo()
+    in_use = bytes_in_use()
     with open("/proc/self/statm") as file:
         resident = int(file.read().split()[1]) * resource.getpagesize() // 1024
     return (len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task")), sys.getallocatedblocks(),
-            (info.uordblks + info.hblkhd) // 1024, resident)
+            in_use // 1024, resident)
 
 
 def test_stress():

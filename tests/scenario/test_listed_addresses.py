@@ -1,47 +1,18 @@
 """What an address that a peer lists costs before it is confirmed: RFC 9260 section 5.4."""
 
-import ctypes
-import gc
 import json
 import os
 import subprocess
 import sys
 
 import packets
+from malloc import bytes_in_use
 from net import SECOND, SERVER, Network, Puppet, Server
 
 LISTED = 31  # with the source 32, which is as many as an association takes
 ASSOCIATIONS = 40
 AT_ONCE, AFTER_LOST_PROBES = 670, 930  # bytes of a path: its record, and nonces that may be answered late
 UNCONFIRMED = 3
-
-
-class Mallinfo(ctypes.Structure):
-    """What mallinfo2(3) of glibc gives: `uordblks` and `hblkhd` are the bytes in use."""
-
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in (
-            "arena",
-            "ordblks",
-            "smblks",
-            "hblks",
-            "hblkhd",
-            "usmblks",
-            "fsmblks",
-            "uordblks",
-            "fordblks",
-            "keepcost",
-        )
-    ]
-
-
-def bytes_in_use():
-    gc.collect()
-    mallinfo = ctypes.CDLL(None).mallinfo2
-    mallinfo.restype = Mallinfo
-    info = mallinfo()
-    return info.uordblks + info.hblkhd
 
 
 def bytes_of_an_association(listed, seconds):
