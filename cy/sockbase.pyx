@@ -93,7 +93,7 @@ cdef Readiness NOBODYS = Readiness(NOBODY, None, None)
 cdef class SocketBase:
     """Base of pysctpsock.socket.socket: its hot methods."""
 
-    def __cinit__(self, *arguments, **named):
+    def __cinit__(self):                     # whatever a subclass takes is not looked at
         self.user = NOBODY                   # nothing to read, nobody to tell, until a subclass is set up
         self.readiness = NOBODYS
 
