@@ -60,4 +60,6 @@ def test_bind(user, border):
         pytest.skip("only root can become somebody else")
     done = subprocess.run([*command, sys.executable, "-c", PROGRAM, str(user), str(border)],
                           capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, done.stderr  # coverage of a process that is nobody complains there
+    # Where branches are counted, nobody cannot write the counts.
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("profiling:")]
+    assert (done.returncode, errors) == (0, [])

@@ -15,6 +15,7 @@ import pytest
 
 import pysctpsock._cy
 from pysctpsock import socket
+from pysctpsock.base import SctpSocket
 from pysctpsock.one_to_many import OneToManySocket
 from pysctpsock.scp.connection import Connection
 from pysctpsock.scp.session import Session
@@ -33,14 +34,14 @@ def types_of(name):
             and not isinstance(one, enum.EnumMeta) and one.__module__ == module.__name__]
 
 
-def makers(cls):
-    """The two ways to an object that was not initialised."""
+def makers(cls, *arguments):
+    """The two ways to an object that was not initialised; `arguments` choose among classes, if it does."""
     yield "new", lambda: cls.__new__(cls)
     try:
         heir = type("Heir", (cls,), {"__init__": lambda self, *arguments: None})
     except TypeError:  # of no type that others may derive from
         return
-    yield "heir", lambda: heir()
+    yield "heir", lambda: heir(*arguments)
 
 
 def try_all(make, note):
@@ -96,7 +97,9 @@ def test_no_extension_type_crashes(name):
 @pytest.mark.parametrize("base", [socket.socket, OneToManySocket, Connection, Session],
                          ids=lambda base: base.__name__)
 def test_no_public_class_crashes(base):
-    for how, make in makers(base):
+    arguments = (stdlib.AF_INET, base.style, 132) if issubclass(base, SctpSocket) else ()
+    for how, make in makers(base, *arguments):
+        assert isinstance(make(), base) and type(make()).__name__ in (base.__name__, "Heir")
         status, last = survives(make)
         assert status == 0, f"{how}: status {status} after {last}"
 
